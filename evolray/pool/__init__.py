@@ -1,0 +1,1 @@
+"""What lies on disk between the stages: seeds in; shards, ledger and manifest out."""

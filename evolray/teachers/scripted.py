@@ -1,0 +1,33 @@
+"""A teacher that answers from a function: for tests and notebooks."""
+
+import inspect
+from collections.abc import Awaitable, Callable
+
+from evolray.method.teacher import Call, Completion
+
+Answer = str | Completion | Exception
+
+
+class ScriptedTeacher:
+    """Answers every call with `function(call)`, sync or async. An exception that it returns is raised.
+
+    `calls` is every call in the order of arrival. A plain text becomes a completion with token counts of a quarter of
+    the characters, so that accounts and budgets have something to count.
+    """
+
+    def __init__(self, function: Callable[[Call], Answer | Awaitable[Answer]]) -> None:
+        self._function = function
+        self.calls: list[Call] = []
+
+    async def complete(self, call: Call) -> Completion:
+        self.calls.append(call)
+        result = self._function(call)
+        answer = await result if inspect.isawaitable(result) else result
+        if isinstance(answer, Exception):
+            raise answer
+        if isinstance(answer, Completion):
+            return answer
+        prompt_characters = sum(len(turn.content) for turn in call.messages)
+        return Completion(
+            text=answer, prompt_tokens=prompt_characters // 4, completion_tokens=len(answer) // 4, model="scripted"
+        )
