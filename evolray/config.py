@@ -25,7 +25,7 @@ AUTO = "auto"
 
 @dataclass
 class ModelConfig:
-    """Who answers. Sampling defaults are WizardLM's (FACTS of the paper: temperature 1, top_p 0.9, 2048 tokens).
+    """Who answers. Sampling defaults are WizardLM's: temperature 1, top_p 0.9, 2048 tokens (arXiv 2304.12244, section 4).
 
     A sampling field set to null is not sent; some reasoning models refuse them.
     """
@@ -202,10 +202,11 @@ def _merge(schema: type[T], layers: Sequence[tuple[str, DictConfig]], prefix: st
 def _unknown_key(schema: type, error: ConfigKeyError, origin: str, prefix: str) -> str:
     """Names the nearest key among all of the schema's, dotted, so that `modle` finds `teacher.model`."""
     wrong = str(error.full_key)
-    known = dict.fromkeys(_dotted_keys(schema))
-    section = wrong.rpartition(".")[0]
-    near = difflib.get_close_matches(wrong, known, 1, 0.6) or [
-        key for key in known if key.rpartition(".")[2] == wrong.rpartition(".")[2]
+    known = list(dict.fromkeys(_dotted_keys(schema)))
+    section, _, name = wrong.rpartition(".")
+    by_name = {key.rpartition(".")[2]: key for key in reversed(known)}
+    near = difflib.get_close_matches(wrong, known, 1) or [
+        by_name[close] for close in difflib.get_close_matches(name, by_name, 1)
     ]
     if near:
         hint = f"did you mean {prefix}{near[0]}?"

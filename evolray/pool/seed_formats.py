@@ -1,8 +1,8 @@
 """The containers seeds come in, taken apart into entries: JSON array, JSON lines, Parquet, `hf:` datasets.
 
 An entry is a pair: the 1-based line where it begins (for Parquet and datasets: its row) and its decoded value, or a
-`BadSeed` when this one entry could not be decoded. Memory holds one entry and one buffer (Parquet: one row group),
-however long the file is.
+`BadSeed` when this one entry could not be decoded. Memory holds one entry and one buffer (Parquet: 1,024 rows), however
+long the file is.
 
 What stops at the entry: a broken JSON line, bytes that are not UTF-8, nesting beyond Python's recursion limit.
 What stops the reading with a UserError: anything after which the places of the further entries cannot be trusted,
@@ -100,7 +100,8 @@ def _json_entries(stream: BinaryIO, shown: str) -> Iterator[Entry]:
     is_named_lines = PurePosixPath(shown.lower().removesuffix(".gz")).suffix in {".jsonl", ".ndjson"}
     first_line, newline, _ = head.partition(b"\n")
     if head[:1] == b"[" and (not is_named_lines or head[1:].lstrip()[:1] == b"{"):
-        yield from _ArrayReader(io.TextIOWrapper(stream, "utf-8-sig", "surrogateescape", newline="\n"), shown)
+        with io.TextIOWrapper(stream, "utf-8-sig", "surrogateescape", newline="\n") as text:
+            yield from _ArrayReader(text, shown)
     elif is_named_lines:
         yield from _lines(stream)
     elif head[:1] != b"{":
@@ -238,9 +239,11 @@ class _ArrayReader:
 
 
 def _parquet_rows(stream: BinaryIO, shown: str, keys: Collection[str]) -> Iterator[Entry]:
-    file = pq.ParquetFile(stream)
+    # pyarrow reads ahead by whole row groups unless told not to, and many writers put a million rows into one.
+    file = pq.ParquetFile(stream, buffer_size=1 << 20)
+    columns = _columns(file.schema_arrow.names, keys, shown)
     row = 0
-    for batch in file.iter_batches(1024, columns=_columns(file.schema_arrow.names, keys, shown)):
+    for batch in file.iter_batches(1024, columns=columns, use_threads=False):
         for value in _batch_rows(batch):
             row += 1
             yield row, value

@@ -192,14 +192,15 @@ def _turns(key: str, turns: object) -> list[Turn]:
 
 def _turn(where: str, turn: object) -> Turn:
     fields = _object(where, turn)
-    speaker = _text(fields, ("from", "role"))
+    try:
+        speaker = _text(fields, ("from", "role"))
+        content = _text(fields, ("value", "content"))
+    except BadSeed as problem:
+        raise BadSeed(f"{where}: {problem}") from None
     role = ROLES.get(speaker.strip().lower())
     if role is None:
         raise BadSeed(f"{where} is from {speaker[:40]!a}; expected one of {', '.join(ROLES)}")
-    try:
-        return Turn(role, _text(fields, ("value", "content")))
-    except BadSeed as problem:
-        raise BadSeed(f"{where}: {problem}") from None
+    return Turn(role, content)
 
 
 def _chosen_turn(turns: list[Turn], turn_index: int) -> tuple[str, str, tuple[Turn, ...]]:

@@ -27,7 +27,12 @@ WORDINGS: dict[Operation, tuple[str, str, str, str]] = {
     "plus": ("finds {} more", "buys {} more", "wins {} more", "is given {} more"),
     "minus": ("sells {}", "loses {}", "gives away {}", "throws out {}"),
     "double": ("doubles the number", "gets one more for each", "ends up with twice as many", "gets as many again"),
-    "triple": ("triples the number", "gets two more for each", "ends up with three times as many", "gets twice as many again"),
+    "triple": (
+        "triples the number",
+        "gets two more for each",
+        "ends up with three times as many",
+        "gets twice as many again",
+    ),
     "half": ("halves the number", "sells half", "gives away half", "loses half"),
 }
 _FACTORS: dict[Operation, int] = {"double": 2, "triple": 3, "half": 2}
@@ -165,7 +170,9 @@ def _random_step(rng: Random, value: int, largest_operand: int = LARGEST_OPERAND
     room: dict[Operation, int] = {"plus": LARGEST_VALUE - value, "minus": value}
     possible: list[Operation] = [operation for operation in room if room[operation] > 0]
     # Multiples of nothing are allowed when read, but make no good problem.
-    possible += [operation for operation, factor in _FACTORS.items() if value and Step(operation, factor, 0).allowed(value)]
+    possible += [
+        operation for operation, factor in _FACTORS.items() if value and Step(operation, factor, 0).allowed(value)
+    ]
     operation = rng.choice(possible)
     operand = _FACTORS.get(operation) or rng.randint(1, min(largest_operand, room[operation]))
     return Step(operation, operand, rng.randrange(4))

@@ -22,6 +22,7 @@ import difflib
 import email.utils
 import json
 import logging
+import math
 import os
 import random
 import re
@@ -64,7 +65,7 @@ class Endpoint:
     base_url: str
     model: str
     api_key_env: str = "OPENAI_API_KEY"
-    system: str = ""
+    system: str = "You are a helpful assistant."
     temperature: float | None = 1.0
     top_p: float | None = 0.9
     max_tokens: int | None = 2048
@@ -145,7 +146,7 @@ class EndpointTeacher:
         self._clock = clock
         self._jitter = jitter or random.Random()
         self._key = endpoint.read_key()
-        self._client = open_client(endpoint, self._key, endpoint.timeout_seconds)
+        self._client = open_client(endpoint, self._key)
         self._fields = endpoint.request_fields()
         self._mean_completion_tokens = float(FIRST_COMPLETION_TOKENS)
         self._responses = 0  # of any status: the endpoint is alive
@@ -195,7 +196,7 @@ class EndpointTeacher:
             try:
                 async with asyncio.timeout(self.endpoint.timeout_seconds):
                     answer = await self._client.post("/chat/completions", cast_to=bytes, content=body)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - sorted out, and raised again if it is none of the endpoint's
                 trouble = self._trouble(error)
             else:
                 self._heard()
@@ -278,8 +279,11 @@ class EndpointTeacher:
         return re.sub(r"(?i)\b(sk-|bearer\s+)[\w*.\-]{4,}", r"\1***", text)[:300]
 
 
-def open_client(endpoint: Endpoint, key: str, read_seconds: float) -> "AsyncOpenAI":
-    """openai's client over aiohttp, with our limits, no retries, no redirects, and no report about this machine."""
+def open_client(endpoint: Endpoint, key: str) -> "AsyncOpenAI":
+    """openai's client over aiohttp, with our limits, no retries, no redirects, and no report about this machine.
+
+    Only connecting has a limit of its own: callers bound the whole request, which a dribbling server cannot extend.
+    """
     from openai import DEFAULT_CONNECTION_LIMITS, AsyncOpenAI, DefaultAioHttpClient, Timeout, omit
 
     for name in ("openai", "httpx2", "httpx"):
@@ -289,7 +293,7 @@ def open_client(endpoint: Endpoint, key: str, read_seconds: float) -> "AsyncOpen
     limits = type(DEFAULT_CONNECTION_LIMITS)(
         max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS, keepalive_expiry=KEEPALIVE_SECONDS
     )
-    timeout = Timeout(read_seconds, connect=min(CONNECT_SECONDS, read_seconds), pool=None)
+    timeout = Timeout(None, connect=CONNECT_SECONDS)
     unsent = ("Lang", "Package-Version", "OS", "Arch", "Runtime", "Runtime-Version", "Async", "Retry-Count", "Read-Timeout")
     return AsyncOpenAI(
         api_key=key,
@@ -311,7 +315,7 @@ def read_completion(answer: bytes, prompt_characters: int, model: str) -> Comple
     try:
         body = json.loads(answer)
         choice = body["choices"][0]
-        content = choice["message"]["content"] if "content" in choice["message"] else None
+        content = choice["message"].get("content")
         finish_reason = choice.get("finish_reason")
         usage = body.get("usage")
         named = body.get("model")
@@ -358,7 +362,7 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
             seconds = float(headers.get(name, "")) * unit
         except ValueError:
             continue
-        if seconds == seconds:  # not NaN
+        if not math.isnan(seconds):
             return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)
     try:
         date = email.utils.parsedate_to_datetime(headers.get("retry-after", ""))
@@ -408,7 +412,7 @@ async def preflight(endpoint: Endpoint) -> None:
     from openai import APIError, APIStatusError
 
     key = endpoint.read_key()
-    client = open_client(endpoint, key, PREFLIGHT_SECONDS)
+    client = open_client(endpoint, key)
     try:
         async with asyncio.timeout(PREFLIGHT_SECONDS):
             answer = await client.get("/models", cast_to=bytes)

@@ -52,7 +52,7 @@ SLOTS: Mapping[str, tuple[str, ...]] = {
         "an interview", "a diary", "a budget", "a flowchart",
     ),
     "name": ("Iris", "Omar", "Lena", "Pavel", "Rui", "Sven", "Noor", "Kofi", "Mei", "Tariq", "Ulla", "Vito"),
-    "item": ("tickets", "lanterns", "seedlings", "bolts", "recipes", "parcels", "sensors", "bottles", "maps", "helmets"),
+    "item": ("tickets", "lanterns", "seedlings", "bolts", "recipes", "parcels", "sensors", "bottles", "maps", "kites"),
 }  # fmt: skip
 
 OPEN_CLAUSES: Mapping[str, tuple[str, ...]] = {
@@ -98,7 +98,7 @@ OPEN_CLAUSES: Mapping[str, tuple[str, ...]] = {
         "Work it out in {few} explicit steps, and say after each what it contributes to the next.",
         "First list the assumptions, then test {few} of them with {field}, and only then conclude.",
         "Show your reasoning: derive {few} intermediate results, check each, and combine them at the end.",
-        "Begin with what {audience} know, infer {few} consequences from it, and resolve any contradiction between them.",
+        "Begin with what {audience} know, infer {few} consequences from it, and resolve any contradiction in them.",
         "Solve it twice, once starting from {topic} and once from {field}, then reconcile both results.",
         "Explain step by step why {few} obvious alternatives fail before you settle on one for {place}.",
         "Break it into {few} smaller questions, respond to them in order, and justify that order.",
@@ -114,7 +114,7 @@ DATA_INTROS = (
     "Explain your result for {audience} by means of this {format}.",
 )
 BREADTH = (
-    "Describe how {audience} in {place} could use {field} to look at {topic}, and give {few} rarely mentioned examples.",
+    "Describe how {audience} in {place} could use {field} to look at {topic}, and give {few} little-known examples.",
     "Draft {form} in which {name} explains the link between {topic} and {field} to {audience}.",
     "Which {few} customs around {topic} survived in {place} until {year}, and what does {field} say about them?",
     "Invent a game for {audience} that teaches {topic} with nothing but {n} {item}, and state its rules.",
@@ -162,9 +162,9 @@ CODE_CLAUSES: Mapping[str, tuple[str, ...]] = {
     ),
 }
 WRONG_CODE = (
-    "def total_{item}(values):\n    total = {n}\n    for value in values[1:]:\n        total += value\n    return total",
-    "def largest_{item}(values):\n    best = {few}\n    for i in range(len(values)):\n        best += i\n    return best",
-    "def count_{item}(text):\n    counts = {{}}\n    for word in text.split():\n        counts[word] = {few}\n    return counts",
+    "def total_{item}(values):\n    total = {n}\n    for one in values[1:]:\n        total += one\n    return total",
+    "def largest_{item}(values):\n    best = {few}\n    for i in range(len(values)):\n        best = i\n    return best",
+    "def count_{item}(text):\n    seen = {{}}\n    for word in text.split():\n        seen[word] = {few}\n    return seen",
     "def is_{item}_pair(a, b):\n    return sorted(a) is sorted(b) or len(a) == {n}",
     "def merge_{item}(left, right, seen=[]):\n    seen.extend(left)\n    return seen + right[:{few}]",
 )
@@ -199,11 +199,11 @@ CLOSINGS = (
     "The conclusion holds as long as {other} stays the same.",
 )
 CODE_RESPONSES = (
-    "def {topic}_{item}(values):\n    kept = [value for value in values if value is not None]\n    return sorted(kept)[:{n}]",
+    "def {topic}_{item}(values):\n    kept = [one for one in values if one is not None]\n    return sorted(kept)[:{n}]",
     "def count_{topic}(values):\n    return {{value: values.count(value) for value in set(values)}}",
     "def {topic}_in_chunks(values, size={n}):\n    return [values[i : i + size] for i in range(0, len(values), size)]",
     "def largest_{topic}(values, default={few}):\n    return max([default, *values])",
-    "def {topic}_total(values):\n    total = 0\n    for value in values:\n        total += value % {n}\n    return total",
+    "def {topic}_total(values):\n    return sum(value % {n} for value in values)",
 )
 POLITE = ("Please ", "Could you please do this: ", "Kindly do the following: ", "I would like you to do this, please: ")
 REFUSALS = (

@@ -9,10 +9,12 @@ import sqlite3
 import string
 import subprocess
 import sys
-import xml.etree.ElementTree as ElementTree
 from collections import Counter
+from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from random import Random
+from xml.etree import ElementTree
 
 import pytest
 
@@ -95,7 +97,7 @@ def test_generations_of_one_lineage_differ() -> None:
         one = DOMAINS["open"].operators[generation % 4]
         texts.append(evolve(one, texts[-1]).text)
         assert texts[-1].startswith(texts[-2])
-    assert len({text[len(before) :] for before, text in zip(texts, texts[1:], strict=False)}) == 8
+    assert len({text[len(before) :] for before, text in pairwise(texts)}) == 8
 
 
 def test_markers_inside_an_instruction_survive() -> None:
@@ -159,7 +161,7 @@ def _check_shell(block: str) -> None:
     subprocess.run(["bash", "-n", "-c", block], check=True)
 
 
-CHECKS = {
+CHECKS: dict[str, Callable[[str], object]] = {
     "XML data": ElementTree.fromstring,
     "SQL database": _check_sql,
     "Python code": _check_python,
@@ -315,7 +317,9 @@ def test_answers_are_the_same_in_another_process() -> None:
     root = Path(simulated.__file__).parents[2]
     for hash_seed in ("1", "2"):
         environment = {"PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(root)}
-        done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+        )
         assert done.stdout.rstrip("\n") == ask("Compare tea and coffee houses").text
 
 

@@ -1,0 +1,105 @@
+"""What a run says about itself: `run.yaml` before it starts, `manifest.json` while it runs and when it ends.
+
+`run.yaml` also guards the directory: a rerun whose settings would make another pool is refused.
+"""
+
+import json
+import platform
+import time
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Literal
+
+import yaml
+
+from evolray.errors import UserError
+from evolray.pool.layout import Folder
+
+RUN, MANIFEST = "run.yaml", "manifest.json"
+PACKAGES = ("evolray", "ray", "openai", "pyarrow", "omegaconf")
+
+Status = Literal["running", "complete", "interrupted", "out_of_budget", "stopped"]
+
+
+@dataclass
+class Manifest:
+    """`status`: complete means that every root has been through every generation, kept, eliminated or failed.
+
+    `calls` and `tokens` are those of the answers that the finished shards used; `cost` is theirs, at the config's
+    prices. `seconds` adds up over reruns. `digest` is that of the pool's rows in any order: equal pools, equal digests.
+    """
+
+    run: str
+    status: Status
+    domain: str = ""
+    teacher: str = ""
+    generations: int = 0
+    seeds: dict[str, Any] = field(default_factory=dict)
+    shards: dict[str, int] = field(default_factory=dict)
+    accounts: list[dict[str, Any]] = field(default_factory=list)
+    operators: list[dict[str, Any]] = field(default_factory=list)
+    kept: int = 0
+    eliminated: int = 0
+    failed: int = 0
+    calls: int = 0
+    calls_by_purpose: dict[str, int] = field(default_factory=dict)
+    tokens: dict[str, int] = field(default_factory=dict)
+    cost: float = 0.0
+    seconds: float = 0.0
+    digest: str = ""
+    message: str = ""
+    updated_at: float = field(default_factory=time.time)
+    live: dict[str, Any] = field(default_factory=dict)
+    """While running: calls in flight and so on, as of `updated_at` (seconds since 1970)."""
+
+
+def write_manifest(folder: Folder, manifest: Manifest) -> None:
+    manifest.updated_at = time.time()
+    folder.write(MANIFEST, json.dumps(asdict(manifest), indent=1).encode() + b"\n")
+
+
+def read_manifest(folder: Folder) -> Manifest | None:
+    """None when there is none yet. Raises UserError when it was not written by this version."""
+    if not folder.exists(MANIFEST):
+        return None
+    try:
+        return Manifest(**json.loads(folder.read(MANIFEST)))
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{folder.url}/{MANIFEST} cannot be read ({error}); was it edited, or is it of another version?")
+
+
+def describe_run(folder: Folder, config: dict[str, Any], prompts: dict[str, str], identity: dict[str, Any]) -> None:
+    """Write `run.yaml`, or check that the one there describes the same pool.
+
+    `identity` holds the settings that decide what the pool is. Raises UserError naming those that differ; only
+    `generations` may grow, which goes on with a finished pool.
+    """
+    identity = {**identity, "prompts": prompts}
+    if folder.exists(RUN):
+        before = yaml.safe_load(folder.read(RUN))["identity"]
+        for key in sorted(before.keys() | identity.keys()):
+            old, new = before.get(key), identity.get(key)
+            if old != new and not (key == "generations" and new > old):
+                raise UserError(
+                    f"{folder.url} was made with {_difference(key, old, new)}. "
+                    "Choose another run=, or go back to that setting."
+                )
+    described = {"config": config, "identity": identity, "versions": _versions()}
+    folder.write(RUN, yaml.safe_dump(described, sort_keys=False, allow_unicode=True).encode())
+
+
+def _difference(key: str, old: Any, new: Any) -> str:
+    if isinstance(old, dict) and isinstance(new, dict):
+        inner = next(name for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name))
+        return _difference(f"{key}.{inner}", old.get(inner), new.get(inner))
+    return f"{key}={old} and would now go on with {key}={new}"
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:  # run from a checkout that was never installed
+            versions[package] = "not installed"
+    return versions

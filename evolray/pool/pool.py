@@ -1,0 +1,102 @@
+"""Reading a run's pool, from Python and notebooks."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from evolray.errors import UserError
+from evolray.pool.accounts import DIGEST_RANGE, row_hash
+from evolray.pool.intake import REJECTED
+from evolray.pool.layout import Folder, open_folder, shard_name, shards_in
+from evolray.pool.manifest import Manifest, read_manifest
+from evolray.pool.shards import ELIMINATED, FAILED, POOL, SCHEMAS, SEEDS, read_records, read_rows, read_seed_shard, read_table
+from evolray.records import Record
+
+if TYPE_CHECKING:
+    import pandas
+    import ray.data
+
+
+class Pool:
+    """The kept records of a run directory. Reading goes shard by shard; only `to_pandas` holds a whole pool."""
+
+    def __init__(self, run: str) -> None:
+        """Raises UserError when there is no run at `run`."""
+        self.folder: Folder = open_folder(run)
+        if not self.folder.exists("run.yaml"):
+            raise UserError(f"{self.folder.url}: no evolray run here (it has no run.yaml). Expected what run= named.")
+
+    @property
+    def shards(self) -> list[int]:
+        return shards_in(self.folder, POOL)
+
+    @property
+    def manifest(self) -> Manifest:
+        return read_manifest(self.folder) or Manifest(self.folder.url, "interrupted")
+
+    def records(self) -> Iterator[Record]:
+        """All kept records, shard by shard, each root's generations in order."""
+        for shard in self.shards:
+            yield from read_records(self.folder, shard)
+
+    def tables(self, kind: str = POOL) -> Iterator[pa.Table]:
+        """The Arrow tables of pool, eliminated or failed, shard by shard."""
+        for shard in self.shards:
+            yield read_table(self.folder, shard_name(kind, shard))
+        if kind in (ELIMINATED, FAILED) and self.folder.exists(f"{kind}/{REJECTED}.parquet"):
+            yield read_table(self.folder, f"{kind}/{REJECTED}.parquet")
+
+    def to_arrow(self, kind: str = POOL) -> pa.Table:
+        schema = SCHEMAS[kind]
+        return pa.concat_tables([schema.empty_table(), *(table.cast(schema) for table in self.tables(kind))])
+
+    def to_pandas(self, kind: str = POOL) -> "pandas.DataFrame":
+        return self.to_arrow(kind).to_pandas()
+
+    def dataset(self) -> "ray.data.Dataset":
+        """The pool as a Ray Dataset, read where it lies."""
+        import ray.data  # the one place in pool/ that knows Ray, and only when asked
+
+        folder = self.folder
+        if folder.is_local:
+            return ray.data.read_parquet([f"{folder.url}/{shard_name(POOL, shard)}" for shard in self.shards])
+        return ray.data.from_arrow(list(self.tables()))
+
+    def lineage(self, id: str) -> list[dict[str, Any]]:
+        """Every outcome of a root, by generation: rows with `fate` kept, eliminated or failed.
+
+        `id` is a root's or a record's, or the beginning of one. Raises UserError when it names no root or several.
+        """
+        root, shard = self._find(id.partition(".")[0].lower())
+        rows = []
+        for kind, fate in ((POOL, "kept"), (ELIMINATED, "eliminated"), (FAILED, "failed")):
+            found = read_rows(self.folder, shard_name(kind, shard))
+            rows += [{"fate": fate, **row} for row in found if row["root_id"] == root]
+        return sorted(rows, key=lambda row: row["generation"])
+
+    def digest(self) -> str:
+        """64 hex digits over all rows, in whatever order and shards: equal pools, equal digests."""
+        return f"{sum(row_hash(record) for record in self.records()) % DIGEST_RANGE:064x}"
+
+    def _find(self, prefix: str) -> tuple[str, int]:
+        found = []
+        for shard in self.shards:
+            for seed in read_seed_shard(self.folder, shard):
+                if prefix and seed.root_id.startswith(prefix):
+                    found.append((seed.root_id, shard))
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise UserError(f"{prefix!r} begins {len(found)} roots: {', '.join(root for root, _ in found[:5])} ...")
+        waiting = len(shards_in(self.folder, SEEDS)) - len(self.shards)
+        hint = f" {waiting} shards are not finished yet." if waiting else ""
+        raise UserError(f"{self.folder.url} has no finished root {prefix!r}.{hint}")
+
+    def __repr__(self) -> str:
+        one = self.manifest
+        records = one.kept if one.accounts else sum(table.num_rows for table in self.tables())
+        return (
+            f"Pool({self.folder.url}: {records:,} records of {one.seeds.get('roots', 0):,} roots, "
+            f"{one.generations} generations, {one.status}; {one.eliminated:,} eliminated, {one.failed:,} failed)"
+        )
