@@ -54,8 +54,8 @@ class Accounts:
             key = (outcome.generation, outcome.operator, "failed", outcome.cause)
         self.outcomes[key] += 1
 
-    def spend(self, purpose: str, calls: int, prompt_tokens: int, completion_tokens: int) -> None:
-        self.usage.setdefault(purpose, Usage()).add(Usage(calls, prompt_tokens, completion_tokens))
+    def spend(self, purpose: str, usage: Usage) -> None:
+        self.usage.setdefault(purpose, Usage()).add(usage)
 
     def add(self, other: "Accounts") -> None:
         self.incoming.update(other.incoming)

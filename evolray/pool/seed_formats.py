@@ -240,7 +240,7 @@ class _ArrayReader:
 
 def _parquet_rows(stream: BinaryIO, shown: str, keys: Collection[str]) -> Iterator[Entry]:
     # pyarrow reads ahead by whole row groups unless told not to, and many writers put a million rows into one.
-    file = pq.ParquetFile(stream, buffer_size=1 << 20)
+    file = pq.ParquetFile(stream, buffer_size=1 << 20, pre_buffer=False)
     columns = _columns(file.schema_arrow.names, keys, shown)
     row = 0
     for batch in file.iter_batches(1024, columns=columns, use_threads=False):

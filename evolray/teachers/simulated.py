@@ -163,8 +163,8 @@ CODE_CLAUSES: Mapping[str, tuple[str, ...]] = {
 }
 WRONG_CODE = (
     "def total_{item}(values):\n    total = {n}\n    for one in values[1:]:\n        total += one\n    return total",
-    "def largest_{item}(values):\n    best = {few}\n    for i in range(len(values)):\n        best = i\n    return best",
-    "def count_{item}(text):\n    seen = {{}}\n    for word in text.split():\n        seen[word] = {few}\n    return seen",
+    "def largest_{item}(values):\n    best = {few}\n    for i in values:\n        best = min(best, i)\n    return best",
+    "def count_{item}(text):\n    seen = {{}}\n    for one in text:\n        seen[one] = {few}\n    return seen",
     "def is_{item}_pair(a, b):\n    return sorted(a) is sorted(b) or len(a) == {n}",
     "def merge_{item}(left, right, seen=[]):\n    seen.extend(left)\n    return seen + right[:{few}]",
 )

@@ -1,0 +1,221 @@
+"""Evolution on Ray: a Ray Data actor pool works through the shards, one coordinator shares out what is limited.
+
+Descriptors of shards go in, rows of accounts come out: neither the driver's memory nor what Ray moves grows with the
+texts. An actor that dies is replaced by Ray Data and its shards run again, from the ledger. The coordinator lives on
+the driver's node; it also holds the endpoints' keys, which are in no runtime_env, so that no page of the dashboard
+shows them.
+"""
+
+import json
+import logging
+import os
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import ray
+import ray.data
+from ray.util.metrics import Counter, Gauge
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from evolray.errors import EvolrayError
+from evolray.evolve.coordinator import Coordinator
+from evolray.evolve.plan import Plan
+from evolray.evolve.progress import Snapshot
+from evolray.evolve.worker import Orders, Report, Stop, Worker
+from evolray.pool.accounts import Accounts
+from evolray.pool.layout import open_folder
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.5
+STOP_SECONDS = 10.0  # after Ctrl-C; longer than the workers take to drain
+ACTORS_READY_SECONDS = 60
+
+
+@contextmanager
+def cluster() -> Iterator[None]:
+    """Connect to the cluster of RAY_ADDRESS, or to one that runs on this machine, or start one for this run alone.
+
+    A Ray that was there before is left running, and a connection that was there before is left open.
+    """
+    if ray.is_initialized():
+        yield
+        return
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else Ray 2.60 warns at every start
+    ray.init(logging_level=logging.WARNING, log_to_driver=False)
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def run_shards(
+    plan: Plan,
+    coordinator: Coordinator,
+    run: str,
+    shards: list[int],
+    actors: int,
+    shards_per_actor: int,
+    show: Callable[[Snapshot], None],
+) -> tuple[dict[int, Accounts], Stop | None]:
+    """Evolve the shards of a run directory. Returns the accounts of those finished, and why it stopped if it did.
+
+    `show` is called about twice a second. KeyboardInterrupt stops the run, within `STOP_SECONDS`.
+    """
+    keys = {name: os.environ[name] for name in {e.api_key_env for e in plan.endpoints} if name in os.environ}
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    actor = CoordinatorActor.options(scheduling_strategy=here).remote(coordinator, keys)  # type: ignore[attr-defined]
+    rows = _dataset(plan, actor, run, shards, actors, shards_per_actor)
+    consumer = Consumer(rows)
+    consumer.start()
+    deadline = float("inf")
+    while consumer.is_alive() and time.monotonic() < deadline:
+        try:
+            consumer.join(POLL_SECONDS)
+            show(ray.get(actor.snapshot.remote()))
+        except KeyboardInterrupt:
+            if deadline < float("inf"):
+                raise
+            deadline = time.monotonic() + STOP_SECONDS
+            actor.stop.remote(Stop("interrupted", "interrupted"))
+    stop: Stop | None = ray.get(actor.stopped.remote())
+    if consumer.error and not stop:
+        raise EvolrayError(f"Ray gave up: {_first_line(consumer.error)}") from consumer.error
+    return consumer.finished, stop
+
+
+class Shards:
+    """What Ray Data runs: an actor with a worker. Never raises, since that would end the job with a traceback."""
+
+    def __init__(self, plan: Plan, run: str, coordinator: Any) -> None:
+        name = f"{ray.get_runtime_context().get_node_id()[:8]}-{uuid.uuid4().hex[:8]}"
+        folder = open_folder(run)
+        os.environ.update(ray.get(coordinator.keys.remote()))
+        if not folder.exists("run.yaml"):
+            coordinator.stop.remote(Stop("error", _not_seen(folder.url)))
+
+        async def exchange(report: Report) -> Orders:
+            orders: Orders = await coordinator.exchange.remote(report)
+            return orders
+
+        self._worker = Worker(name, plan, folder, exchange)
+
+    def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        results = [self._worker.run_shard(int(shard)) for shard in batch["shard"]]
+        accounts = [json.dumps(result.accounts.to_json()) if result.accounts else "" for result in results]
+        return {"shard": batch["shard"], "accounts": np.array(accounts, dtype=object)}
+
+
+@ray.remote(num_cpus=0)
+class CoordinatorActor:
+    def __init__(self, coordinator: Coordinator, keys: dict[str, str]) -> None:
+        self._coordinator, self._keys, self._metrics = coordinator, keys, Metrics()
+
+    def exchange(self, report: Report) -> Orders:
+        orders = self._coordinator.exchange(report, time.monotonic())
+        self._metrics.observe(report, self._coordinator)
+        return orders
+
+    def snapshot(self) -> Snapshot:
+        return self._coordinator.snapshot(time.monotonic())
+
+    def stop(self, stop: Stop) -> None:
+        self._coordinator.stop(stop)
+
+    def stopped(self) -> Stop | None:
+        return self._coordinator.stopped
+
+    def keys(self) -> dict[str, str]:
+        return self._keys
+
+
+class Metrics:
+    """The run's figures as Ray metrics; Ray exports them to Prometheus with the prefix ray_."""
+
+    def __init__(self) -> None:
+        self._calls = Counter("evolray_calls", "Answered calls.", ("purpose",))
+        self._tokens = Counter("evolray_tokens", "Tokens of answered calls.", ("purpose", "side"))
+        self._cost = Counter("evolray_cost", "Cost of answered calls at the config's prices.")
+        self._outcomes = Counter("evolray_outcomes", "Ended generations of lineages.", ("generation", "fate", "reason"))
+        self._refused = Counter("evolray_refused_calls", "Calls that an endpoint refused (HTTP 429).", ("endpoint",))
+        self._in_flight = Gauge("evolray_calls_in_flight", "Calls in flight.", ("endpoint",))
+        self._limit = Gauge("evolray_calls_in_flight_limit", "The limit of calls in flight.", ("endpoint",))
+
+    def observe(self, report: Report, coordinator: Coordinator) -> None:
+        for purpose, usage in report.lineages.usage.items():
+            self._calls.inc(usage.calls, {"purpose": purpose})
+            for side, tokens in (("prompt", usage.prompt_tokens), ("completion", usage.completion_tokens)):
+                if tokens:
+                    self._tokens.inc(tokens, {"purpose": purpose, "side": side})
+        if cost := coordinator.cost(report.lineages.usage):
+            self._cost.inc(cost)
+        for (generation, _, fate, reason), number in report.lineages.outcomes.items():
+            self._outcomes.inc(number, {"generation": str(generation), "fate": fate, "reason": reason})
+        for group, seen in report.usage.items():
+            if seen.refused:
+                self._refused.inc(seen.refused, {"endpoint": group})
+            self._in_flight.set(coordinator.in_flight(group), {"endpoint": group})
+            self._limit.set(coordinator.limit(group), {"endpoint": group})
+
+
+class Consumer(threading.Thread):
+    """Reads the rows as shards end, so that the main thread is free to show progress and to be interrupted."""
+
+    def __init__(self, dataset: ray.data.Dataset) -> None:
+        super().__init__(name="shards", daemon=True)
+        self._dataset = dataset
+        self.finished: dict[int, Accounts] = {}
+        self.error: Exception | None = None
+
+    def run(self) -> None:
+        try:
+            for row in self._dataset.iter_rows():
+                if row["accounts"]:
+                    self.finished[int(row["shard"])] = Accounts.from_json(json.loads(row["accounts"]))
+        except Exception as error:
+            self.error = error
+
+
+def _dataset(
+    plan: Plan, coordinator: Any, run: str, shards: list[int], actors: int, shards_per_actor: int
+) -> ray.data.Dataset:
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False  # ours says more
+    context.print_on_execution_start = False
+    logging.getLogger("ray.data").setLevel(logging.WARNING)
+    actors = min(actors, len(shards))
+    if actors > 1:
+        # Otherwise the first actor to be ready takes more than its share of the shards and keeps it.
+        context.wait_for_min_actors_s = ACTORS_READY_SECONDS
+    pool = ray.data.ActorPoolStrategy(
+        size=actors,
+        max_concurrent_calls_per_actor=shards_per_actor,
+        max_tasks_in_flight_per_actor=shards_per_actor + 2,
+        enable_true_multi_threading=True,
+    )
+    descriptors = ray.data.from_items([{"shard": shard} for shard in shards], override_num_blocks=len(shards))
+    return descriptors.map_batches(
+        Shards,
+        fn_constructor_args=(plan, run, coordinator),
+        batch_size=None,
+        batch_format="numpy",
+        num_cpus=0,
+        compute=pool,
+    )
+
+
+def _not_seen(url: str) -> str:
+    return (
+        f"run={url}: a node of the cluster does not see this directory. "
+        "Use a path on shared storage or a URL such as s3://bucket/run."
+    )
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return (lines[-1] if lines else type(error).__name__)[:500]

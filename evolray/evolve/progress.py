@@ -1,0 +1,126 @@
+"""How a run looks while it runs: a live view in a terminal, a line now and then in a log."""
+
+import logging
+import time
+from dataclasses import dataclass, field
+from typing import Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from evolray.pool.accounts import Accounts
+
+logger = logging.getLogger("evolray")
+
+
+@dataclass
+class Snapshot:
+    """Where a run stands. `lineages` counts the outcomes of all ended lineages, those of finished shards included."""
+
+    lineages: Accounts = field(default_factory=Accounts)
+    calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost: float = 0.0
+    refused: int = 0
+    in_flight: int = 0
+    limit: int = 0
+    shards_open: int = 0
+
+
+class Progress:
+    """Follows snapshots of one run. `roots` x (`generations` + 1) outcomes are expected in all."""
+
+    def __init__(self, title: str, roots: int, generations: int, log_seconds: float, console: Console | None) -> None:
+        self._title, self._expected = title, roots * (generations + 1)
+        self._roots, self._generations, self._log_seconds = roots, generations, log_seconds
+        self._console = console or Console(stderr=True)
+        self._live = Live(console=self._console, auto_refresh=False) if self._console.is_terminal else None
+        self._started = self._logged = time.monotonic()
+        self._first: int | None = None
+        self._window: list[tuple[float, int]] = []
+
+    def __enter__(self) -> Self:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live:
+            self._live.stop()
+
+    def show(self, now: Snapshot) -> None:
+        clock = time.monotonic()
+        self._window = [*self._window, (clock, now.calls)][-20:]
+        if self._first is None:
+            self._first = self._done(now)
+        if self._live:
+            self._live.update(self._view(now), refresh=True)
+        elif clock - self._logged >= self._log_seconds:
+            self._logged = clock
+            logger.info(self._line(now))
+
+    def _done(self, now: Snapshot) -> int:
+        return sum(now.lineages.outcomes.values())
+
+    def _line(self, now: Snapshot) -> str:
+        kept, eliminated, failed = (now.lineages.total(fate) for fate in ("kept", "eliminated", "failed"))
+        return (
+            f"{self._done(now):,} of {self._expected:,} outcomes: {kept:,} kept, {eliminated:,} eliminated, "
+            f"{failed:,} failed; {now.calls:,} calls, {self._rate():.0f}/s, {now.in_flight} of {now.limit} in flight, "
+            f"{now.prompt_tokens + now.completion_tokens:,} tokens, cost {now.cost:,.2f}, {self._left(now)}"
+        )
+
+    def _view(self, now: Snapshot) -> Group:
+        table = Table(box=None, padding=(0, 2, 0, 0))
+        for name in ("generation", "kept", "eliminated", "failed", ""):
+            table.add_column(name, justify="right" if name else "left", header_style="dim")
+        rows = {row["generation"]: row for row in self._by_generation(now)}
+        for generation in range(self._generations + 1):
+            row = rows.get(generation, {"kept": 0, "eliminated": {}, "failed": {}})
+            ended = row["kept"] + sum(row["eliminated"].values()) + sum(row["failed"].values())
+            reasons = ", ".join(f"{reason} {n:,}" for reason, n in _most(row["eliminated"] | row["failed"]))
+            table.add_row(
+                str(generation), f"{row['kept']:,}", f"{sum(row['eliminated'].values()):,}",
+                f"{sum(row['failed'].values()):,}", Text(reasons if ended else "", style="dim", overflow="ellipsis"),
+            )  # fmt: skip
+        calls = Text(
+            f"{now.calls:,} calls  {self._rate():.0f}/s  {now.in_flight} of {now.limit} in flight  {now.refused:,} refused"
+        )
+        money = Text(
+            f"{now.prompt_tokens:,} + {now.completion_tokens:,} tokens  cost {now.cost:,.2f}  "
+            f"{now.shards_open} shards open  {self._left(now)}"
+        )
+        bar = ProgressBar(total=max(self._expected, 1), completed=self._done(now))
+        return Group(Text(self._title, style="bold"), bar, table, calls, money)
+
+    def _by_generation(self, now: Snapshot) -> list[dict[str, object]]:
+        known = Accounts(outcomes=now.lineages.outcomes)
+        for generation in range(self._generations + 1):
+            known.incoming[generation] = self._roots
+        return known.by_generation()
+
+    def _rate(self) -> float:
+        """Calls per second over the last few snapshots."""
+        (start, before), (end, after) = self._window[0], self._window[-1]
+        return (after - before) / (end - start) if end > start else 0.0
+
+    def _left(self, now: Snapshot) -> str:
+        done, elapsed = self._done(now) - (self._first or 0), time.monotonic() - self._started
+        if done <= 0 or elapsed < 2:
+            return "time left unknown"
+        seconds = elapsed / done * (self._expected - self._done(now))
+        return f"{_duration(seconds)} left"
+
+
+def _most(reasons: dict[str, int]) -> list[tuple[str, int]]:
+    return sorted(reasons.items(), key=lambda item: -item[1])[:4]
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

@@ -1,0 +1,223 @@
+"""A worker evolves shards: one event loop, one set of teachers, several shards open at once.
+
+No Ray here. Threads call `run_shard` and wait; the lineages of all open shards run on the worker's own loop. A few
+times a second the worker reports what it did and is told what it may do (`exchange`).
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from evolray.errors import BudgetError, EndpointError, EvolrayError, Interrupted
+from evolray.evolve.plan import Plan
+from evolray.evolve.teachers import RememberingTeacher, Teachers, worth_replaying
+from evolray.method.evolution import evolve_lineage
+from evolray.method.teacher import Purpose
+from evolray.pool.accounts import Accounts
+from evolray.pool.accounts import Usage as Spent
+from evolray.pool.layout import Folder
+from evolray.pool.ledger import open_ledger, read_ledger
+from evolray.pool.shards import read_seed_shard, write_shard
+from evolray.records import Outcome, Seed
+from evolray.teachers.throttle import Grant, Usage
+
+logger = logging.getLogger(__name__)
+
+EXCHANGE_SECONDS = 0.2
+DRAIN_SECONDS = 3.0  # how long calls in flight may still be answered once the run stops
+
+StopKind = Literal["interrupted", "out_of_budget", "endpoint", "error"]
+ERRORS: dict[StopKind, type[EvolrayError]] = {
+    "interrupted": Interrupted,
+    "out_of_budget": BudgetError,
+    "endpoint": EndpointError,
+    "error": EvolrayError,
+}
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Why the whole run stops."""
+
+    kind: StopKind
+    message: str
+
+
+@dataclass
+class Report:
+    """What a worker did since its last report."""
+
+    worker: str
+    usage: dict[str, Usage]
+    """group -> what its gate saw"""
+    lineages: Accounts = field(default_factory=Accounts)
+    """Outcomes of the lineages that ended; `usage` holds what was paid, not what was replayed."""
+    shards_open: int = 0
+    stop: Stop | None = None
+
+
+@dataclass
+class Orders:
+    """What a worker may do until the next exchange."""
+
+    grants: dict[str, Grant]
+    stop: Stop | None = None
+
+
+@dataclass
+class ShardResult:
+    """`accounts` of a shard that was finished, None of one that the run's stop left open."""
+
+    shard: int
+    accounts: Accounts | None
+
+
+Exchange = Callable[[Report], Awaitable[Orders]]
+
+
+class Worker:
+    def __init__(self, name: str, plan: Plan, folder: Folder, exchange: Exchange) -> None:
+        self._name, self._plan, self._folder, self._exchange = name, plan, folder, exchange
+        self._stop: Stop | None = None
+        self._open: set[asyncio.Task[Any]] = set()
+        self._progress = Report(name, {})
+        self._loop = asyncio.new_event_loop()
+        threading.Thread(target=self._loop.run_forever, name="calls", daemon=True).start()
+        asyncio.run_coroutine_threadsafe(self._start(), self._loop).result()
+
+    def run_shard(self, shard: int) -> ShardResult:
+        """Evolve one shard and write it. Blocks; called from as many threads as shards should be open at once."""
+        if self._stop:
+            return ShardResult(shard, None)
+        try:
+            seeds = read_seed_shard(self._folder, shard)
+            replay = worth_replaying if self._plan.retry_failed else (lambda entry: True)
+            known = read_ledger(self._folder, shard, replay)
+            ledger = open_ledger(self._folder, shard)
+            teacher = RememberingTeacher(self._plan, self._teachers, shard, known, ledger, self._paid)
+            try:
+                work = self._evolve(seeds, teacher)
+                outcomes = asyncio.run_coroutine_threadsafe(work, self._loop).result()
+            finally:
+                ledger.close()  # before the shard says that it is finished
+            if outcomes is None:
+                return ShardResult(shard, None)
+            accounts = count(outcomes, len(seeds), self._plan.method.generations, teacher)
+            write_shard(self._folder, shard, outcomes, accounts, self._plan.method.generations)
+            return ShardResult(shard, accounts)
+        except EvolrayError as error:
+            self._loop.call_soon_threadsafe(self._halt, Stop(stop_kind(error), str(error)))
+        except Exception as error:
+            logger.exception("shard %d", shard)
+            message = f"shard {shard}: {type(error).__name__}: {error} (a bug of evolray, or of a script of yours)"
+            self._loop.call_soon_threadsafe(self._halt, Stop("error", message))
+        return ShardResult(shard, None)
+
+    def close(self) -> None:
+        """Report for the last time and end the loop."""
+        self._closing.set()
+        asyncio.run_coroutine_threadsafe(self._finish(), self._loop).result(timeout=10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+
+    async def _start(self) -> None:
+        self._teachers = Teachers(self._plan)
+        self._closing = threading.Event()
+        await self._trade()
+        self._heartbeat = asyncio.create_task(self._beat())
+
+    async def _finish(self) -> None:
+        self._heartbeat.cancel()
+        await asyncio.gather(self._heartbeat, return_exceptions=True)
+        await self._trade()
+        await self._teachers.close()
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(EXCHANGE_SECONDS)
+            await self._trade()
+
+    async def _trade(self) -> None:
+        """One exchange. A coordinator that is gone means that the driver is: stop."""
+        report, self._progress = self._progress, Report(self._name, {})
+        report.usage = {group: gate.usage() for group, gate in self._teachers.gates.items()}
+        report.shards_open, report.stop = len(self._open), self._stop
+        try:
+            orders = await self._exchange(report)
+        except Exception as error:
+            logger.warning("the coordinator is gone: %s", error)
+            self._halt(Stop("interrupted", "the driver of this run is gone"))
+            return
+        if orders.stop and not self._stop:
+            self._halt(orders.stop)
+        for group, grant in orders.grants.items():
+            self._teachers.gates[group].apply(Grant(slots=0) if self._stop else grant)
+
+    def _halt(self, stop: Stop) -> None:
+        """No new calls from now on; those in flight get a moment to be answered, then every lineage is dropped."""
+        if self._stop:
+            return
+        self._stop = stop
+        for gate in self._teachers.gates.values():
+            gate.apply(Grant(slots=0))
+        self._drain = asyncio.create_task(self._cancel_when_drained())
+
+    async def _cancel_when_drained(self) -> None:
+        deadline = self._loop.time() + DRAIN_SECONDS
+        while any(gate.in_flight for gate in self._teachers.gates.values()) and self._loop.time() < deadline:
+            await asyncio.sleep(0.02)
+        for task in self._open:
+            task.cancel()
+
+    async def _evolve(self, seeds: list[Seed], teacher: RememberingTeacher) -> list[Outcome] | None:
+        """All outcomes of the shard's lineages, or None when the run stops first."""
+        task = asyncio.create_task(self._gather(seeds, teacher))
+        self._open.add(task)
+        if self._stop:
+            task.cancel()
+        try:
+            return await task
+        except asyncio.CancelledError:
+            return None
+        except BaseExceptionGroup as group:
+            raise first_of(group) from None
+        finally:
+            self._open.discard(task)
+
+    async def _gather(self, seeds: list[Seed], teacher: RememberingTeacher) -> list[Outcome]:
+        async with asyncio.TaskGroup() as lineages:
+            tasks = [lineages.create_task(self._lineage(seed, teacher)) for seed in seeds]
+        return [outcome for task in tasks for outcome in task.result()]
+
+    def _paid(self, purpose: Purpose, usage: Spent) -> None:
+        self._progress.lineages.spend(purpose, usage)
+
+    async def _lineage(self, seed: Seed, teacher: RememberingTeacher) -> list[Outcome]:
+        outcomes = await evolve_lineage(seed, self._plan.method, teacher)
+        for outcome in outcomes:
+            self._progress.lineages.count(outcome)
+        return outcomes
+
+
+def count(outcomes: list[Outcome], roots: int, generations: int, teacher: RememberingTeacher) -> Accounts:
+    """A shard's accounts; what went in is known from its seeds alone."""
+    accounts = Accounts(usage=teacher.used.usage)
+    for generation in range(generations + 1):
+        accounts.incoming[generation] = roots
+    for outcome in outcomes:
+        accounts.count(outcome)
+    return accounts
+
+
+def stop_kind(error: EvolrayError) -> StopKind:
+    return next((kind for kind, type_ in ERRORS.items() if kind != "error" and isinstance(error, type_)), "error")
+
+
+def first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first plain exception of a group; an error of evolray's goes before any other."""
+    errors: list[BaseException] = []
+    for error in group.exceptions:
+        errors.append(first_of(error) if isinstance(error, BaseExceptionGroup) else error)
+    return next((error for error in errors if isinstance(error, EvolrayError)), errors[0])
