@@ -123,27 +123,28 @@ class EvolveConfig:
     """Print the calls, tokens and cost to expect, and stop."""
 
 
-def load(schema: type[T], arguments: Sequence[str]) -> T:
-    """The config from YAML files and `key=value` arguments, in their order.
+def load(schema: type[T], arguments: Sequence[str | T], values: Mapping[str, Any] | None = None) -> T:
+    """The config from YAML files, `key=value` arguments and finished configs in their order, then dotted `values`.
 
     Raises UserError for a missing file, an unknown key, a value of the wrong type or a missing mandatory key.
     """
     layers = []
     for argument in arguments:
-        if "=" in argument and not Path(argument).is_file():
+        if not isinstance(argument, str):
+            layers.append(("the config", OmegaConf.structured(argument)))
+        elif "=" in argument and not Path(argument).is_file():
             key, _, value = argument.partition("=")
             layers.append((argument, _parse_override(key, value)))
         else:
             layers.append((argument, _read_yaml(argument)))
+    if values:
+        layers.append(("the keywords", _nested(values)))
     return _merge(schema, layers)
 
 
 def from_mapping(schema: type[T], values: Mapping[str, Any]) -> T:
     """The config from nested dictionaries; a dotted key ("teacher.model") reaches into a section."""
-    layer = OmegaConf.create()
-    for key, value in values.items():
-        OmegaConf.update(layer, key, value, merge=True, force_add=True)
-    return _merge(schema, [("the keywords", layer)])
+    return _merge(schema, [("the keywords", _nested(values))])
 
 
 def role(config: EvolveConfig, overrides: Mapping[str, Any], name: str) -> ModelConfig:
@@ -154,6 +155,13 @@ def role(config: EvolveConfig, overrides: Mapping[str, Any], name: str) -> Model
 
 def to_yaml(config: object) -> str:
     return OmegaConf.to_yaml(OmegaConf.structured(config))
+
+
+def _nested(values: Mapping[str, Any]) -> DictConfig:
+    layer = OmegaConf.create()
+    for key, value in values.items():
+        OmegaConf.update(layer, key, value, merge=True, force_add=True)
+    return layer
 
 
 def _parse_override(key: str, value: str) -> DictConfig:

@@ -122,7 +122,7 @@ class CoordinatorActor:
         return orders
 
     def snapshot(self) -> Snapshot:
-        return self._coordinator.snapshot(time.monotonic())
+        return self._coordinator.snapshot()
 
     def stop(self, stop: Stop) -> None:
         self._coordinator.stop(stop)

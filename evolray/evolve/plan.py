@@ -4,7 +4,7 @@ import importlib
 import math
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
@@ -31,16 +31,18 @@ Script = Callable[[Call], Answer]
 
 @dataclass(frozen=True)
 class Limits:
-    """Of one endpoint, for the whole cluster."""
+    """Of one model at one endpoint, for the whole cluster, with its prices."""
 
     max_in_flight: int | Literal["auto"]
     requests_per_minute: float | None
     tokens_per_minute: float | None
+    price_per_million_prompt_tokens: float
+    price_per_million_completion_tokens: float
 
 
 @dataclass(frozen=True)
 class Role:
-    """Who answers the calls of one purpose. Roles of one endpoint share its limits by the name of their `group`."""
+    """Who answers the calls of one purpose. Roles with one model share its limits, as their `group`."""
 
     model: ModelConfig
     group: str
@@ -64,7 +66,7 @@ class Plan:
     groups: dict[str, Limits]
     retry_failed: bool
 
-    def cost(self, usage: dict[str, Usage]) -> float:
+    def cost(self, usage: Mapping[str, Usage]) -> float:
         return sum(role.cost(usage.get(purpose, Usage())) for purpose, role in self.roles.items())
 
     @property
@@ -107,7 +109,7 @@ def make_plan(config: EvolveConfig, domain: Domain | None = None, script: Script
         name = ROLES[purpose]
         model = configuration.role(config, overrides[purpose], name)
         limits = _limits(model, name)
-        group = keys.setdefault((model.kind, model.base_url, limits), name)
+        group = keys.setdefault((model.kind, model.base_url, model.model, limits), name)
         groups[group] = limits
         roles[purpose] = _role(model, name, group, script)
     return Plan(method, roles, groups, config.retry_failed)
@@ -165,7 +167,7 @@ def _limits(model: ModelConfig, name: str) -> Limits:
             raise UserError(f"{name}.{setting}={value}: expected a number above 0, or null for no limit.")
     if not 0 <= model.flaws <= 1:
         raise UserError(f"{name}.flaws={model.flaws}: expected a share from 0 to 1.")
-    return Limits(limit, model.requests_per_minute, model.tokens_per_minute)
+    return Limits(**{one.name: getattr(model, one.name) for one in fields(Limits)})
 
 
 def _check(config: EvolveConfig) -> None:

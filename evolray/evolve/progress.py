@@ -3,7 +3,7 @@
 import logging
 import time
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -97,7 +97,7 @@ class Progress:
         bar = ProgressBar(total=max(self._expected, 1), completed=self._done(now))
         return Group(Text(self._title, style="bold"), bar, table, calls, money)
 
-    def _by_generation(self, now: Snapshot) -> list[dict[str, object]]:
+    def _by_generation(self, now: Snapshot) -> list[dict[str, Any]]:
         known = Accounts(outcomes=now.lineages.outcomes)
         for generation in range(self._generations + 1):
             known.incoming[generation] = self._roots

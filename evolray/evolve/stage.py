@@ -3,28 +3,28 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from itertools import islice
 from typing import Any
 
 from rich.console import Console
 
 from evolray.config import EvolveConfig
 from evolray.errors import EvolrayError, UserError
-from evolray.evolve.coordinator import Coordinator
-from evolray.evolve.estimate import Estimate, estimate
-from evolray.evolve.plan import Plan, Script, make_plan, shards_in_flight
+from evolray.evolve.coordinator import Coordinator, totals
+from evolray.evolve.estimate import SAMPLE, Estimate, estimate
+from evolray.evolve.plan import ROLES, Plan, Script, make_plan, shards_in_flight
 from evolray.evolve.progress import Progress, Snapshot
 from evolray.evolve.worker import ERRORS, Stop
 from evolray.method.domains import Domain
 from evolray.pool.accounts import Accounts, Usage
 from evolray.pool.intake import Intake, take_in
-from evolray.pool.layout import Folder, hold, open_folder, shards_in, without_credentials
-from evolray.pool.ledger import read_ledger
+from evolray.pool.layout import Folder, hold, open_folder, shards_in
+from evolray.pool.ledger import read_ledger, shards_with_ledger
 from evolray.pool.manifest import Manifest, Status, describe_run, read_manifest, write_manifest
 from evolray.pool.pool import Pool
+from evolray.pool.seed_formats import without_credentials
 from evolray.pool.seeds import read_seeds
 from evolray.pool.shards import POOL, read_accounts
 from evolray.records import Seed
@@ -33,6 +33,7 @@ from evolray.teachers.endpoint import preflight
 logger = logging.getLogger("evolray")
 
 MANIFEST_SECONDS = 5.0
+READERS = 16  # threads that read footers and ledgers; on object stores the waiting adds up
 STATUS: dict[str, Status] = {"interrupted": "interrupted", "out_of_budget": "out_of_budget"}
 
 
@@ -48,23 +49,16 @@ def evolve(
     `domain` and `script` stand in for `config.domain` and `teacher.script`. Raises UserError, EndpointError,
     BudgetError, Interrupted or EvolrayError; in all cases what was answered is kept and the same call goes on.
     """
-    started = time.monotonic()
     plan = make_plan(config, domain, script)
     folder = open_folder(config.run)
     _check_endpoints(plan)
     with hold(folder):
-        describe_run(folder, _described(config, folder), plan.method.domain.prompt_hashes(), plan.identity(config))
-        intake = take_in(folder, config.seeds, config.engine.shard_size)
-        finished, partly = _finished(folder, plan)
-        todo = [shard for shard in sorted(intake.shards) if shard not in finished]
-        run = Run(config, plan, folder, intake, finished, started)
-        if not todo:
+        run = Run(config, plan, folder)
+        if not run.todo:
             logger.info("%s: nothing to do, every shard is finished", folder.url)
             run.write("complete")
-            return Pool(config.run)
-        coordinator = run.coordinator([*todo, *partly])
-        stop = run.work(coordinator, todo, console)
-        run.conclude(stop)
+        else:
+            run.work(console)
     return Pool(config.run)
 
 
@@ -73,12 +67,167 @@ def dry_run(config: EvolveConfig, *, domain: Domain | None = None, script: Scrip
     plan = make_plan(config, domain, script)
     roots, unanswered = set(), 0
     sample: list[Seed] = []
-    for seed in _usable(config):
+    for seed in _usable_seeds(config):
         if seed.root_id not in roots:
             roots.add(seed.root_id)
             unanswered += not seed.response.strip()
-            if len(sample) < 200:
+            if len(sample) < SAMPLE:
                 sample.append(seed)
-    if not sample:
-        raise UserError(f"seeds.path={config.seeds.path}: no usable seed in it.")
     return estimate(plan, sample, len(roots), unanswered)
+
+
+class Run:
+    """One invocation: what is there already, what is to be done, and the manifest about both."""
+
+    def __init__(self, config: EvolveConfig, plan: Plan, folder: Folder) -> None:
+        self._started = time.monotonic()
+        self._config, self._plan, self._folder = config, plan, folder
+        before = read_manifest(folder)
+        self._seconds_before = before.seconds if before else 0.0
+        prompts = plan.method.domain.prompt_hashes()
+        describe_run(folder, _described(config, folder), prompts, plan.identity(config))
+        self._intake: Intake = take_in(folder, config.seeds, config.engine.shard_size)
+        self._finished = _finished(folder, plan)
+        self.todo = [shard for shard in sorted(self._intake.shards) if shard not in self._finished]
+        self._written = 0.0
+
+    def work(self, console: Console | None) -> None:
+        """Evolve what is to be done. Raises the error that stands for why the run stopped, if it did."""
+        from evolray.evolve import on_ray  # Ray takes a second to import: not before it is needed
+
+        method, engine = self._plan.method, self._config.engine
+        title = f"evolving {self._intake.roots:,} roots, {method.generations} generations, into {self._folder.url}"
+        logger.info("%s; %d of %d shards to do", title, len(self.todo), len(self._intake.shards))
+        spent = _spent(self._folder, self._finished, self.todo)
+        coordinator = Coordinator(self._plan, self._config.budget, _sum(self._finished.values()), spent)
+        progress = Progress(title, self._intake.roots, method.generations, engine.log_seconds, console)
+        self.write("running")
+
+        def show(snapshot: Snapshot) -> None:
+            progress.show(snapshot)
+            if time.monotonic() - self._written > MANIFEST_SECONDS:
+                self.write("running", live=snapshot)
+
+        open_at_once = shards_in_flight(self._config, self._plan)
+        try:
+            with on_ray.cluster(), progress:
+                finished, stop = on_ray.run_shards(
+                    self._plan, coordinator, self._config.run, self.todo, engine.actors, open_at_once, show
+                )  # fmt: skip
+        except EvolrayError as error:
+            self.write("stopped", str(error))
+            raise
+        self._finished |= finished
+        self._conclude(stop)
+
+    def write(self, status: Status, message: str = "", live: Snapshot | None = None) -> Manifest:
+        """Write the manifest. A complete run's accounts must balance (EvolrayError)."""
+        accounts = _sum([self._intake.rejected, *self._finished.values()])
+        accounts.check()
+        calls, tokens = totals(accounts.usage)
+        manifest = Manifest(
+            run=self._folder.url,
+            status=status,
+            domain=self._plan.method.domain.name,
+            teacher=self._plan.roles["evolve"].model.model or self._plan.roles["evolve"].model.kind,
+            generations=self._plan.method.generations,
+            seeds={
+                "path": without_credentials(self._config.seeds.path),
+                "entries": self._intake.entries,
+                "roots": self._intake.roots,
+            },
+            shards={"finished": len(self._finished), "all": len(self._intake.shards)},
+            accounts=accounts.by_generation(),
+            operators=accounts.by_operator(),
+            kept=accounts.total("kept"),
+            eliminated=accounts.total("eliminated"),
+            failed=accounts.total("failed"),
+            calls=calls,
+            calls_by_purpose={purpose: usage.calls for purpose, usage in sorted(accounts.usage.items())},
+            tokens={
+                "prompt": sum(usage.prompt_tokens for usage in accounts.usage.values()),
+                "completion": sum(usage.completion_tokens for usage in accounts.usage.values()),
+            },
+            cost=round(self._plan.cost(accounts.usage), 6),
+            seconds=round(self._seconds_before + time.monotonic() - self._started, 1),
+            digest=f"{accounts.digest:064x}",
+            message=message,
+            live=_live(live) if live else {},
+        )
+        write_manifest(self._folder, manifest)
+        self._written = time.monotonic()
+        return manifest
+
+    def _conclude(self, stop: Stop | None) -> None:
+        missing = [shard for shard in self.todo if shard not in self._finished]
+        if not stop and missing:
+            stop = Stop("error", f"{len(missing)} shards ended without a result, shard {missing[0]} first.")
+        if not stop or not missing:
+            self.write("complete")
+            return
+        done = f"{len(self._finished)} of {len(self._intake.shards)} shards are finished"
+        message = f"{stop.message} ({done}; every answer is in the ledger, and the same command goes on from here)"
+        self.write(STATUS.get(stop.kind, "stopped"), message)
+        raise ERRORS[stop.kind](message)
+
+
+def _check_endpoints(plan: Plan) -> None:
+    """Ask every endpoint for its models. In a thread, since a notebook has a running event loop of its own."""
+    for role in plan.roles.values():
+        if role.endpoint:
+            role.endpoint.read_key()
+    with ThreadPoolExecutor(1) as thread:
+        for endpoint in plan.endpoints:
+            thread.submit(asyncio.run, preflight(endpoint)).result()
+
+
+def _finished(folder: Folder, plan: Plan) -> dict[int, Accounts]:
+    """The shards that need no more work, with their accounts."""
+    shards = shards_in(folder, POOL)
+    with ThreadPoolExecutor(READERS) as readers:
+        read = list(readers.map(lambda shard: read_accounts(folder, shard), shards))
+    return {
+        shard: accounts
+        for shard, (accounts, generations) in zip(shards, read, strict=True)
+        if generations >= plan.method.generations and not (plan.retry_failed and accounts.total("failed"))
+    }
+
+
+def _spent(folder: Folder, finished: dict[int, Accounts], todo: list[int]) -> dict[str, Usage]:
+    """All that was ever paid in this run, by purpose: of finished shards from their accounts, of others from the ledger."""
+    spent = _sum(finished.values())
+    opened = sorted(set(todo) & set(shards_with_ledger(folder)))
+    with ThreadPoolExecutor(READERS) as readers:
+        for entries in readers.map(lambda shard: read_ledger(folder, shard), opened):
+            for entry in entries.values():
+                spent.spend(entry.purpose, Usage(1, entry.prompt_tokens, entry.completion_tokens))
+    return spent.usage
+
+
+def _sum(accounts: Iterable[Accounts]) -> Accounts:
+    total = Accounts()
+    for one in accounts:
+        total.add(one)
+    return total
+
+
+def _usable_seeds(config: EvolveConfig) -> Iterator[Seed]:
+    entries = read_seeds(config.seeds.path, turn=str(config.seeds.turn), limit=config.seeds.limit)
+    return (entry for entry in entries if isinstance(entry, Seed))
+
+
+def _described(config: EvolveConfig, folder: Folder) -> dict[str, Any]:
+    """The full config as run.yaml may show it: URLs without credentials."""
+    described = asdict(config)
+    described["run"] = folder.url
+    described["seeds"]["path"] = without_credentials(config.seeds.path)
+    for role in ROLES.values():
+        if described[role].get("base_url"):
+            described[role]["base_url"] = without_credentials(described[role]["base_url"])
+    return described
+
+
+def _live(snapshot: Snapshot) -> dict[str, Any]:
+    shown = asdict(snapshot)
+    del shown["lineages"]
+    return {"outcomes": sum(snapshot.lineages.outcomes.values()), **shown}

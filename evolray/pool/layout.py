@@ -14,9 +14,12 @@ had not yet handed to its disk is lost with it.
 """
 
 import errno
+import fcntl
 import os
 import re
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -89,7 +92,7 @@ class RemoteFolder:
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
-        self.url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        self.url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"  # the query may hold secrets, too
         try:
             self._files, self._path = fs.FileSystem.from_uri(url)
         except Exception as error:
@@ -122,6 +125,29 @@ def open_folder(url: str) -> Folder:
     if not str(url).strip():
         raise UserError("run is empty; expected a path or a URL for the run directory.")
     return RemoteFolder(str(url).rstrip("/")) if "://" in str(url) else LocalFolder(str(url))
+
+
+@contextmanager
+def hold(folder: Folder) -> Iterator[None]:
+    """Keep a second run out of a local run directory; the lock ends with the process, however it ends.
+
+    Raises UserError when another run holds it. An object store has no locks: there, it is the user's to take care.
+    """
+    if not isinstance(folder, LocalFolder):
+        yield
+        return
+    lock = folder.path / ".lock"
+    try:
+        folder.path.mkdir(parents=True, exist_ok=True)
+        file = lock.open("w")
+    except OSError as error:
+        raise cannot_write(str(folder.path), error) from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UserError(f"{folder.url}: another run is working on it; wait for it, or choose another run=.") from None
+        yield
 
 
 def shard_name(folder: str, shard: int) -> str:

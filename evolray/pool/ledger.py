@@ -74,6 +74,11 @@ def read_ledger(folder: Folder, shard: int, keep: Callable[[Entry], bool] = lamb
     return entries
 
 
+def shards_with_ledger(folder: Folder) -> list[int]:
+    """The shards that were ever opened and answered something."""
+    return [int(name) for name in folder.names("ledger") if name.isdigit()]
+
+
 def open_ledger(folder: Folder, shard: int) -> Ledger:
     attempt = f"{time.time_ns():020d}-{os.urandom(3).hex()}"
     if isinstance(folder, LocalFolder):

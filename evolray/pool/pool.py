@@ -1,5 +1,6 @@
 """Reading a run's pool, from Python and notebooks."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +75,19 @@ class Pool:
             found = read_rows(self.folder, shard_name(kind, shard))
             rows += [{"fate": fate, **row} for row in found if row["root_id"] == root]
         return sorted(rows, key=lambda row: row["generation"])
+
+    def longest_lineage(self) -> str:
+        """Of the first finished shard: the root with the most kept records, those with an elimination first.
+
+        Raises UserError when no shard is finished.
+        """
+        if not self.shards:
+            raise UserError(f"{self.folder.url}: no shard is finished yet.")
+        kept, eliminated = (
+            Counter(str(row["root_id"]) for row in read_rows(self.folder, shard_name(kind, self.shards[0])))
+            for kind in (POOL, ELIMINATED)
+        )
+        return max(sorted(kept | eliminated), key=lambda root: (min(eliminated[root], 1), kept[root]))
 
     def digest(self) -> str:
         """64 hex digits over all rows, in whatever order and shards: equal pools, equal digests."""

@@ -24,7 +24,8 @@ from itertools import islice
 from typing import Literal
 
 from evolray.errors import UserError
-from evolray.pool.seed_formats import BadSeed, read_entries, without_credentials
+from evolray.pool.json_entries import BadSeed
+from evolray.pool.seed_formats import read_entries, without_credentials
 from evolray.records import SEED, Failed, Seed, Turn
 
 INSTRUCTION_KEYS = ("instruction", "Instruction", "question", "problem", "prompt")

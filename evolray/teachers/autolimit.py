@@ -22,14 +22,16 @@ CEILING_SLOTS = 1024
 FEWEST_ANSWERS = 60  # of an epoch that decides about a knee: 12 % standard error at a variation of 0.95
 REMEMBERED_EPOCHS = 8
 FADING = 0.75  # weight of an epoch, relative to the next one
-ABOVE, BELOW = 1.2, 0.97  # of the knee: where the alternating epochs stand
-GROWTH_WANTED = 1.25  # of throughput, for twice the slots: halfway to what noise can fake
-SURPRISE = 3.5  # standard errors: the endpoint has changed, older epochs are void
+ABOVE, BELOW = 1.22, 1.0  # of the knee: where the alternating epochs stand
+FAR_BELOW = 0.8  # of the fewest calls in flight that are remembered, when even they show no less throughput
+GROWTH_WANTED = 0.4  # of throughput, by the growth of calls in flight: about halfway between none and all
+SURPRISE_UP, SURPRISE_DOWN = 2.0, 3.0  # standard errors: the endpoint has changed, older epochs are void
 
 FIRST_PACE = 12.0  # calls per second before anything is known
+SLOWEST_PACE = 0.05
 STEP_BACK = 0.97  # of the accepted rate, after a refusal
 SAME_REFUSAL_SECONDS = 1.0  # refusals this close together are one event
-SHORTEST_MEASURE_SECONDS = 2.0
+TRUSTED_SECONDS = 15.0  # between refusals: in a longer time the burst may have overflowed
 
 
 @dataclass(slots=True)
@@ -81,7 +83,7 @@ class KneeFinder:
             self._latency = mean if self._latency == 0.0 else fading * self._latency + (1 - fading) * mean
         if epoch.measured_from == math.inf:
             # Until about a latency has passed, the answers are those of the epoch before.
-            settling = self._latency * (0.6 if self._doubling else 1.0)
+            settling = self._latency * (0.8 if self._doubling else 1.0)
             if self._latency > 0.0 and now - epoch.start >= settling:
                 epoch.measured_from = now
             return
@@ -96,7 +98,7 @@ class KneeFinder:
     def _long_enough(self, now: float) -> bool:
         epoch, seconds = self._epoch, self._epoch.seconds(now)
         if self._doubling:
-            return seconds >= max(0.8, 0.9 * self._latency) and epoch.answered >= min(16, epoch.slots)
+            return seconds >= max(0.8, 0.9 * self._latency) and epoch.answered >= FEWEST_ANSWERS // 2
         return seconds >= max(2.0, 2.5 * self._latency) and epoch.answered >= FEWEST_ANSWERS
 
     def _conclude(self, now: float) -> None:
@@ -113,47 +115,62 @@ class KneeFinder:
     def _double(self, point: Point, now: float) -> None:
         before = self._points[-1] if self._points else None
         self._points.append(point)
-        grew = before is None or point.throughput >= before.throughput * (
-            1 + (GROWTH_WANTED - 1) * min(1.0, (point.in_flight / before.in_flight - 1))
-        )
-        if grew and self.slots >= self._ceiling:
-            self._begin(self._ceiling, now)
-            self._points = self._points[-2:]
-        elif grew:
-            self._begin(self.slots * 2, now)
-        else:
-            # The last epochs were too short to settle; they say where to look, not where the knee is.
-            assert before is not None
+        if before is not None and not grew(before, point):
+            # These epochs were too short to settle: they say where to look, not where the knee is.
             knee = before.in_flight * max(1.0, point.throughput / before.throughput)
             self._points.clear()
             self._doubling, self._above = False, True
             self._begin(round(knee * ABOVE), now)
+        elif self.slots * 2 > self._ceiling:
+            self._points = [point]
+            self._doubling, self._above = False, True
+            self._begin(self._ceiling, now)
+        else:
+            self._begin(self.slots * 2, now)
 
     def _alternate(self, point: Point, now: float) -> None:
-        if len(self._points) >= 2:
-            knee, latency = fit_knee(self._points)
-            expected = min(point.in_flight, knee) / latency
-            error = math.sqrt(1.0 / point.answered + 0.0025)
-            if abs(math.log(max(point.throughput, 1e-9) / expected)) > SURPRISE * error:
-                self._points.clear()
+        surprise = self._surprise(point)
+        if surprise is not None:
+            # Fewer answers may mean less capacity or longer answers: fewer calls will tell. When the change came in the
+            # middle of this epoch, its point belongs to neither side of it.
+            self._above = self._doubling = surprise > 1.0
+            self._points = [point] if self._doubling else []
+            self._begin(round(point.in_flight * (1.5 if self._doubling else max(0.5, surprise))), now)
+            return
         self._points = [*self._points[-REMEMBERED_EPOCHS + 1 :], point]
-        if len(self._points) == 1:
-            self._above = not self._above
-            self._begin(round(point.in_flight * (ABOVE if self._above else 0.6)), now)
-            return
         knee, _ = fit_knee(self._points)
+        lowest = min(known.in_flight for known in self._points)
         highest = max(known.in_flight for known in self._points)
-        if knee >= 0.97 * highest and self._above and self.slots < self._ceiling:
-            self._points = self._points[-1:]
+        if self._above and knee >= 0.97 * highest and len(self._points) > 1 and self.slots * 1.5 < self._ceiling:
+            self._points = [point]
             self._doubling = True
-            self._begin(self.slots * 2, now)
+            self._begin(round(self.slots * 1.5), now)
             return
-        self._above = not self._above
-        self._begin(round(knee * (ABOVE if self._above else BELOW)), now)
+        flat = knee < 1.02 * lowest
+        self._above = not self._above and not flat
+        if self._above:
+            self._begin(round(knee * ABOVE), now)
+        else:
+            self._begin(round(lowest * FAR_BELOW if flat else knee * BELOW), now)
+
+    def _surprise(self, point: Point) -> float | None:
+        """Throughput by what the points so far foretold, when noise cannot explain it."""
+        if len(self._points) < 2:
+            return None
+        knee, latency = fit_knee(self._points)
+        ratio = max(point.throughput, 1e-9) * latency / min(point.in_flight, knee)
+        error = math.sqrt(1.0 / point.answered + 0.0025)
+        return ratio if ratio > math.exp(SURPRISE_UP * error) or ratio < math.exp(-SURPRISE_DOWN * error) else None
 
     def _begin(self, slots: int, now: float) -> None:
         self.slots = max(1, min(slots, self._ceiling))
         self._epoch = Epoch(self.slots, now)
+
+
+def grew(before: Point, after: Point) -> bool:
+    """Whether more calls in flight brought enough more throughput to go on adding."""
+    more = max(after.in_flight / before.in_flight - 1.0, 0.0)
+    return after.throughput >= before.throughput * (1.0 + GROWTH_WANTED * more)
 
 
 def fit_knee(points: list[Point]) -> tuple[float, float]:
@@ -185,7 +202,6 @@ class PaceFinder:
         self._refused_at: float | None = None
         self._accepted_since = 0
         self._recent: list[tuple[float, int]] = []  # accepted calls per report, of the last seconds
-        self._calm_since = 0.0
         self._last: float | None = None
 
     @property
@@ -208,25 +224,27 @@ class PaceFinder:
     def _step_back(self, now: float) -> None:
         if self._refused_at is None:
             seconds = max(now - self._recent[0][0], 1.0)
-            measured = sum(count for _, count in self._recent) / seconds
-        elif now - self._refused_at < SAME_REFUSAL_SECONDS:
-            self._refused_at, self._accepted_since = now, 0  # still the same event; the bucket is empty now
-            return
+            self.pace = min(self.pace, STEP_BACK * sum(count for _, count in self._recent) / seconds)
         else:
             seconds = now - self._refused_at
+            if seconds < SAME_REFUSAL_SECONDS:
+                return
             measured = self._accepted_since / seconds
-            if seconds < SHORTEST_MEASURE_SECONDS:
-                measured = min(measured, self.pace)
-            self.limit = measured
-        self.pace = max(0.1, STEP_BACK * min(measured, self.pace))
-        self._refused_at, self._accepted_since, self._calm_since = now, 0, now
+            if seconds > TRUSTED_SECONDS and measured < 0.97 * self.pace:
+                # So long below the limit that the burst was full again: `measured` is too low, the pace too high.
+                self.limit = math.sqrt(measured * self.pace)
+            else:
+                self.limit = min(measured, self.pace)
+            self.pace = STEP_BACK * self.limit
+        self.pace = max(self.pace, SLOWEST_PACE)
+        self._refused_at, self._accepted_since = now, 0
 
     def _step_up(self, now: float, elapsed: float) -> None:
         if self._refused_at is None:
             self.pace *= 2.0**elapsed
             return
         # Quickly up to what was measured, then hardly at all, then faster: the limit may have been raised.
-        calm = now - self._calm_since
+        calm = now - self._refused_at
         if self.limit is not None and self.pace < 0.985 * self.limit:
             per_second = 0.02
         else:

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from evolray.errors import UserError
-from evolray.pool import seed_formats
+from evolray.pool import json_entries
 from evolray.pool.seed_formats import without_credentials
 from evolray.pool.seeds import content_key, read_seeds
 from evolray.records import Failed, Seed, Turn
@@ -217,7 +217,7 @@ def test_a_line_of_50_megabytes_is_one_entry(write: Write) -> None:
 
 
 def test_a_line_beyond_the_limit_fails_and_the_next_goes_on(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(seed_formats, "MAX_ENTRY_BYTES", 1000)
+    monkeypatch.setattr(json_entries, "MAX_ENTRY_BYTES", 1000)
     path = write("a.jsonl", [{"instruction": "x" * 200_000}, {"instruction": "next"}])
     failed, seed = read_seeds(path)
     assert isinstance(failed, Failed) and "longer than 1,000 bytes" in failed.message
@@ -238,8 +238,8 @@ def test_an_array_gives_the_same_entries_and_lines_however_it_is_cut(monkeypatch
     text = "\n [\n" + ",\n\n".join(json.dumps(entry, indent=1) for entry in entries) + " \n]\n"
     lines = text.split("\n")
     for num_chars in range(1, len(text) + 1):  # so that the first cut falls at every place once
-        monkeypatch.setattr(seed_formats, "CHUNK_CHARS", num_chars)
-        found = list(seed_formats._ArrayReader(io.StringIO(text, newline="\n"), "seeds.json"))
+        monkeypatch.setattr(json_entries, "CHUNK_CHARS", num_chars)
+        found = list(json_entries._ArrayReader(io.StringIO(text, newline="\n"), "seeds.json"))
         assert [value for _, value in found] == entries, num_chars
         assert [line for line, _ in found] == [3, 13, 15, 17, 19], num_chars
         assert [lines[line - 1][:1] for line, _ in found] == ["{", "1", '"', "[", "{"]
@@ -272,7 +272,7 @@ def test_array_elements_of_the_wrong_shape_fail_alone(write: Write) -> None:
 def test_a_broken_array_stops_the_reading_where_it_is_broken(
     write: Write, monkeypatch: pytest.MonkeyPatch, text: str, place: str, chunk: int
 ) -> None:
-    monkeypatch.setattr(seed_formats, "CHUNK_CHARS", chunk)
+    monkeypatch.setattr(json_entries, "CHUNK_CHARS", chunk)
     reading = read_seeds(write("a.json", text))
     first = next(reading)
     assert isinstance(first, Seed) and first.instruction == "a"

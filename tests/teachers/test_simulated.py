@@ -23,8 +23,9 @@ from evolray.method.elimination import Evolved, parse_verdict, reject_instructio
 from evolray.method.operators import DATA_FORMATS, Operator, render
 from evolray.method.teacher import Call, Completion
 from evolray.records import Turn
-from evolray.teachers import arithmetic, simulated
-from evolray.teachers.simulated import SimulatedTeacher, kind
+from evolray.teachers import arithmetic, simulated, simulated_phrases
+from evolray.teachers.simulated import SimulatedTeacher
+from evolray.teachers.simulated_prompts import kind
 
 INSTRUCTIONS = {
     "open": "Suggest ways in which a city can reduce traffic noise",
@@ -83,9 +84,9 @@ def test_each_operator_keeps_to_its_own_clauses(domain: str, one: Operator) -> N
 
 @pytest.mark.parametrize("name", ["add_constraints", "deepen", "concretize", "add_reasoning_steps"])
 def test_in_depth_clauses_add_10_to_20_words(name: str) -> None:
-    for clause in simulated.OPEN_CLAUSES[name]:
+    for clause in simulated_phrases.OPEN_CLAUSES[name]:
         slots = [slot for _, slot, _, _ in string.Formatter().parse(clause) if slot]
-        lengths = [{len(text.split()) for text in simulated.SLOTS.get(slot, ("x",))} for slot in slots]
+        lengths = [{len(text.split()) for text in simulated_phrases.SLOTS.get(slot, ("x",))} for slot in slots]
         fixed = len(re.sub(r"\{\w+\}", "x", clause).split()) - len(slots)
         assert fixed + sum(min(one) for one in lengths) >= 10, clause
         assert fixed + sum(max(one) for one in lengths) <= 20, clause

@@ -22,16 +22,9 @@ from evolray.method.operators import render
 from evolray.records import Turn
 from evolray.teachers import simulated_server
 from evolray.teachers.simulated import SimulatedTeacher
-from evolray.teachers.simulated_server import (
-    FAULTS,
-    ServerSettings,
-    SimulatedEndpoint,
-    fetch,
-    listening,
-    main,
-    parse_arguments,
-    running,
-)
+from evolray.teachers.simulated_endpoint import SimulatedEndpoint
+from evolray.teachers.simulated_server import fetch, listening, main, running
+from evolray.teachers.simulated_settings import FAULTS, ServerSettings, parse_arguments
 
 
 class Client:

@@ -1,0 +1,132 @@
+"""The command line: evolray COMMAND [conf.yaml ...] [key=value ...].
+
+Exit codes: 0 done, 1 something of the machine's or a bug, 2 a mistake of the user's, 3 the endpoint refuses or is gone,
+4 out of budget, 130 Ctrl-C.
+"""
+
+import argparse
+import logging
+import shlex
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import NoReturn
+
+from evolray import __version__
+from evolray.errors import EvolrayError, Interrupted
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; returns its exit code. Errors of evolray's become one line on stderr."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] == ["simulate-endpoint"]:  # has flags of its own
+        from evolray.teachers.simulated_server import main as simulate
+
+        return simulate(arguments[1:])
+    options = _parser().parse_args(arguments)
+    _log_to_stderr()
+    command: Callable[[argparse.Namespace], None] = options.command
+    try:
+        command(options)
+    except EvolrayError as error:
+        if isinstance(error, Interrupted):
+            again = shlex.join(["evolray", *arguments])
+            print(f"evolray: {error}\nTo go on: {again}", file=sys.stderr)
+        else:
+            print(f"evolray: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("evolray: interrupted", file=sys.stderr)
+        return Interrupted.exit_code
+    except BrokenPipeError:  # `evolray show ... | head`
+        sys.stderr.close()
+        return 0
+    return 0
+
+
+def _evolve(options: argparse.Namespace) -> None:
+    from rich.console import Console
+
+    from evolray.config import EvolveConfig, load
+    from evolray.evolve import stage
+    from evolray.views import run_view
+
+    config = load(EvolveConfig, options.arguments)
+    if config.dry_run:
+        print("\n".join(stage.dry_run(config).lines()))
+        return
+    signal.signal(signal.SIGTERM, _interrupt)  # how a Ray job is stopped
+    pool = stage.evolve(config)
+    Console().print(run_view(pool.manifest))
+
+
+def _status(options: argparse.Namespace) -> None:
+    from rich.console import Console
+
+    from evolray.pool.pool import Pool
+    from evolray.views import run_view
+
+    Console().print(run_view(Pool(options.run).manifest))
+
+
+def _show(options: argparse.Namespace) -> None:
+    from rich.console import Console
+
+    from evolray.pool.pool import Pool
+    from evolray.views import lineage_view
+
+    pool = Pool(options.run)
+    Console().print(lineage_view(pool.lineage(options.root or pool.longest_lineage())))
+
+
+def _export(options: argparse.Namespace) -> None:
+    from evolray.pool.export import export
+
+    number = export(options.run, options.file)
+    print(f"{options.file}: {number:,} records")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="evolray", description="Evol-Instruct on a Ray cluster.")
+    parser.add_argument("--version", action="version", version=f"evolray {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    evolve = commands.add_parser("evolve", help="evolve seeds into a pool of instructions with responses")
+    evolve.add_argument("arguments", nargs="*", metavar="conf.yaml | key=value", help="later ones win")
+    evolve.set_defaults(command=_evolve)
+
+    status = commands.add_parser("status", help="how a run stands: accounts, calls, tokens, cost")
+    status.add_argument("run", help="the run directory or URL")
+    status.set_defaults(command=_status)
+
+    show = commands.add_parser("show", help="one lineage as a tree, with operators, verdicts and texts")
+    show.add_argument("run", help="the run directory or URL")
+    show.add_argument("--root", help="a root's or record's id, or its beginning; default: the longest lineage")
+    show.set_defaults(command=_show)
+
+    export = commands.add_parser("export", help="write the kept records as .json (Alpaca), .jsonl or .parquet")
+    export.add_argument("run", help="the run directory or URL")
+    export.add_argument("file", help="what to write")
+    export.set_defaults(command=_export)
+
+    commands.add_parser("simulate-endpoint", help="the offline teacher as an OpenAI-compatible server", add_help=False)
+    return parser
+
+
+def _log_to_stderr() -> None:
+    logger = logging.getLogger("evolray")
+    if not logger.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,103 @@
+"""OpenAI's forms, as far as the simulated server speaks them: requests in, completions and errors out."""
+
+import json
+import math
+import time
+from collections.abc import Collection, Mapping
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+from aiohttp import web
+
+from evolray.method.teacher import Completion, Purpose
+from evolray.teachers.simulated_prompts import kind
+
+MALFORMED = (
+    ("text/html", b"<html><body><h1>502 Bad Gateway</h1></body></html>"),
+    ("application/json", b'{"id": "chatcmpl-cut", "object": "chat.completion", "choices": [{"index": 0, "mess'),
+    ("application/json", b'{"id": "chatcmpl-none", "object": "chat.completion", "model": "simulated"}'),
+    ("application/json", b'{"id": "chatcmpl-null", "object": "chat.completion", "choices": [{"message": null}]}'),
+)
+
+
+class Message(NamedTuple):
+    role: str
+    content: str
+
+
+class Request(NamedTuple):
+    """A valid request. `key` is an 8-byte hash of all messages; `max_tokens` 0 means as many as it takes."""
+
+    model: str
+    messages: tuple[Message, ...]
+    key: int
+    purpose: Purpose
+    max_tokens: int
+
+
+class Refusal(Exception):
+    """A request that gets an error in OpenAI's form instead of an answer."""
+
+    def __init__(self, status: int, message: str, code: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status, self.message, self.code, self.headers = status, message, code, headers
+
+
+def read_request(body: bytes, models: Collection[str]) -> Request:
+    """Raises Refusal for a body that is no request (400) and for a model that is not served (404)."""
+    try:
+        data = json.loads(body)
+        messages = tuple(Message(str(one["role"]), _plain_text(one["content"])) for one in data["messages"])
+        model = str(data["model"])
+        max_tokens = int(data.get("max_completion_tokens") or data.get("max_tokens") or 0)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise Refusal(400, "Expected a JSON object with model and messages.", "invalid_request") from error
+    if not messages or data.get("stream"):
+        raise Refusal(400, "Expected at least one message and no stream.", "invalid_request")
+    if model not in models:
+        raise Refusal(404, f"The model `{model}` does not exist.", "model_not_found")
+    text = "\0".join(f"{role}\1{content}" for role, content in messages)
+    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    prompt = next((message.content for message in reversed(messages) if message.role == "user"), "")
+    return Request(model, messages, int.from_bytes(digest, "little"), kind(prompt), max_tokens)
+
+
+def _plain_text(content: Any) -> str:
+    """A message's content: a text, or OpenAI's list of parts, of which the texts count."""
+    if isinstance(content, str):
+        return content
+    return "".join(str(part.get("text", "")) for part in content or ())
+
+
+def too_many_requests(wait_seconds: float) -> Refusal:
+    headers = {"Retry-After": f"{wait_seconds:.3f}", "retry-after-ms": str(math.ceil(wait_seconds * 1000))}
+    return Refusal(429, f"Rate limit reached. Try again in {wait_seconds:.3f}s.", "rate_limit_exceeded", headers)
+
+
+def error_response(refusal: Refusal) -> web.Response:
+    family = {429: "requests", 500: "server_error"}.get(refusal.status, "invalid_request_error")
+    error = {"message": refusal.message, "type": family, "param": None, "code": refusal.code}
+    return web.json_response({"error": error}, status=refusal.status, headers=refusal.headers)
+
+
+def completion_response(completion: Completion, model: str, number: int) -> web.Response:
+    body = {
+        "id": f"chatcmpl-{number}",
+        "object": "chat.completion",
+        "created": int(time.time()),
+        "model": model,
+        "choices": [
+            {
+                "index": 0,
+                "message": {"role": "assistant", "content": completion.text},
+                "logprobs": None,
+                "finish_reason": completion.finish_reason,
+            }
+        ],
+        "usage": {
+            "prompt_tokens": completion.prompt_tokens,
+            "completion_tokens": completion.completion_tokens,
+            "total_tokens": completion.prompt_tokens + completion.completion_tokens,
+        },
+    }
+    return web.Response(body=json.dumps(body).encode(), content_type="application/json")
