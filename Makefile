@@ -14,17 +14,17 @@ DOMAINS := open code math
 
 install: .venv/installed
 
-# pip says nothing for minutes when quiet and 300 lines when not; this is in between. Errors come through in full.
+# pip says nothing for minutes when quiet and 300 lines when not. This is in between; all it says is in install.log.
 .venv/installed: pyproject.toml constraints.txt
 	@echo "Installing into .venv; the first time takes some minutes."
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --disable-pip-version-check --no-input --progress-bar off \
-		-c constraints.txt -e ".[dev]" | while read -r first second rest; do \
+		-c constraints.txt -e ".[dev]" 2>&1 | tee .venv/install.log | while read -r first second rest; do \
 			case "$$first $$second" in \
-			Collecting*) n=$$(( $${n:-0} + 1 )); (( n % 20 )) || echo "  $$n packages found";; \
-			"Installing collected") echo "  unpacking";; \
+			Collecting*) found=$$(( $${found:-0} + 1 )); (( found % 20 )) || echo "  $$found packages found";; \
+			"Installing collected") echo "  all found; unpacking";; \
 			esac; \
-		done
+		done || { grep -v ^WARNING .venv/install.log | tail -n 15; exit 1; }
 	@touch $@
 	@echo "Installed."
 
@@ -32,9 +32,8 @@ demo: install
 	@rm -rf $(DOMAINS:%=runs/demo-%)
 	@for domain in $(DOMAINS); do \
 		$(BIN)/evolray evolve conf/demo/$$domain.yaml run=runs/demo-$$domain; \
+		echo; \
 	done
-	@for domain in $(DOMAINS); do echo; $(BIN)/evolray status runs/demo-$$domain; done
-	@echo
 	@$(BIN)/evolray show runs/demo-open
 
 test: install

@@ -19,11 +19,7 @@ def run_view(manifest: Manifest) -> RenderableType:
     parts: list[RenderableType] = [Text(f"{manifest.run}: {_status(manifest)}", style="bold")]
     if manifest.message:
         parts.append(Text(manifest.message))
-    parts.append(Text(""))
-    parts.append(_table("generation", manifest.accounts))
-    parts.append(Text(""))
-    parts.append(_table("operator", manifest.operators))
-    parts.append(Text(""))
+    parts += ["", _generations(manifest.accounts), "", _operators(manifest.operators), ""]
     parts += [Text(line) for line in _totals(manifest)]
     if manifest.teacher == "simulated":
         parts.append(Text("The teacher was the simulated one: good for trying things out, not for training a student."))
@@ -55,18 +51,35 @@ def _node(row: dict[str, Any]) -> RenderableType:
     return Group(head, *(Text(_shorten(text), style=style) for text, style in said if text))
 
 
-def _table(key: str, rows: list[dict[str, Any]]) -> Table:
+def _generations(rows: list[dict[str, Any]]) -> Table:
+    """Fates and reasons downwards, generations across."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for name in (key, "in", "kept", "eliminated", "failed"):
-        table.add_column(name, justify="left" if name == key else "right")
-    table.add_column("why", overflow="fold")
+    table.add_column("generation")
     for row in rows:
-        eliminated, failed = sum(row["eliminated"].values()), sum(row["failed"].values())
-        why = sorted((row["eliminated"] | row["failed"]).items(), key=lambda item: (-item[1], item[0]))
-        table.add_row(
-            str(row[key]), f"{row['in']:,}", f"{row['kept']:,}", f"{eliminated:,}", f"{failed:,}",
-            Text(", ".join(f"{reason} {number:,}" for reason, number in why), style="dim"),
-        )  # fmt: skip
+        table.add_column(str(row["generation"]), justify="right")
+    table.add_column("all", justify="right")
+    table.add_row("in", *_across([row["in"] for row in rows]))
+    table.add_row("kept", *_across([row["kept"] for row in rows]), style=STYLES["kept"])
+    for fate in ("eliminated", "failed"):
+        table.add_row(fate, *_across([sum(row[fate].values()) for row in rows]), style=STYLES[fate])
+        for reason in sorted({reason for row in rows for reason in row[fate]}):
+            table.add_row(f"  {reason}", *_across([row[fate].get(reason, 0) for row in rows]), style="dim")
+    return table
+
+
+def _across(numbers: list[int]) -> list[str]:
+    return [f"{number:,}" for number in (*numbers, sum(numbers))]
+
+
+def _operators(rows: list[dict[str, Any]]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("operator")
+    for name in ("in", "kept", "eliminated", "failed", "kept %"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        numbers = [row["in"], row["kept"], sum(row["eliminated"].values()), sum(row["failed"].values())]
+        share = f"{100 * row['kept'] / row['in']:.1f}" if row["in"] else ""
+        table.add_row(row["operator"], *(f"{number:,}" for number in numbers), share)
     return table
 
 

@@ -78,6 +78,10 @@ class Coordinator:
             shards_open=sum(self._shards_open.values()),
         )
 
+    @property
+    def has_workers(self) -> bool:
+        return bool(self._shards_open)
+
     def in_flight(self, group: str) -> int:
         return self._allotments[group].in_flight
 

@@ -62,7 +62,7 @@ def estimate(plan: Plan, seeds: list[Seed], roots: int, unanswered: int) -> Esti
         "judge": Usage(evolutions, _tokens(evolutions, verdict + 2 * grown), evolutions * VERDICT_TOKENS),
         "respond": Usage(answers, _tokens(answers, response + grown), answers * RESPONSE_TOKENS),
     }
-    return Estimate(roots, generations, usage, plan.cost({**usage}))
+    return Estimate(roots, generations, usage, plan.cost({str(purpose): one for purpose, one in usage.items()}))
 
 
 def _tokens(calls: int, characters: float) -> int:

@@ -9,6 +9,8 @@ shows them.
 import json
 import logging
 import os
+import sys
+import tempfile
 import threading
 import time
 import uuid
@@ -32,7 +34,12 @@ from evolray.pool.layout import open_folder
 
 logger = logging.getLogger(__name__)
 
+# What Ray 2.60 says at every start, whatever is done about it, and what nobody can act on.
+QUIET_LOGGERS = ("ray._private.authentication.authentication_token_setup", "ray.data._internal.progress")
+QUIET_LINES = ("has constructor arguments in the object store and max_restarts > 0",)
+
 POLL_SECONDS = 0.5
+FIRST_POLL_SECONDS = 0.05
 STOP_SECONDS = 10.0  # after Ctrl-C; longer than the workers take to drain
 ACTORS_READY_SECONDS = 60
 
@@ -46,7 +53,9 @@ def cluster() -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else Ray 2.60 warns at every start
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else there is a warning about its default
+    for name in QUIET_LOGGERS:
+        logging.getLogger(name).setLevel(logging.ERROR)
     ray.init(logging_level=logging.WARNING, log_to_driver=False)
     try:
         yield
@@ -72,21 +81,35 @@ def run_shards(
     actor = CoordinatorActor.options(scheduling_strategy=here).remote(coordinator, keys)  # type: ignore[attr-defined]
     rows = _dataset(plan, actor, run, shards, actors, shards_per_actor)
     consumer = Consumer(rows)
-    consumer.start()
-    deadline = float("inf")
-    while consumer.is_alive() and time.monotonic() < deadline:
-        try:
-            consumer.join(POLL_SECONDS)
-            show(ray.get(actor.snapshot.remote()))
-        except KeyboardInterrupt:
-            if deadline < float("inf"):
-                raise
-            deadline = time.monotonic() + STOP_SECONDS
-            actor.stop.remote(Stop("interrupted", "interrupted"))
+    _until_interrupted(lambda: _wait_for_workers(consumer, actor), actor)
+    _until_interrupted(lambda: _follow(consumer, actor, show), actor)
+    consumer.join(STOP_SECONDS)
     stop: Stop | None = ray.get(actor.stopped.remote())
     if consumer.error and not stop:
         raise EvolrayError(f"Ray gave up: {_first_line(consumer.error)}") from consumer.error
     return consumer.finished, stop
+
+
+def _wait_for_workers(consumer: "Consumer", coordinator: Any) -> None:
+    with _without_known_noise():
+        consumer.start()
+        while consumer.is_alive() and not ray.get(coordinator.has_workers.remote()):
+            consumer.join(FIRST_POLL_SECONDS)
+
+
+def _follow(consumer: "Consumer", coordinator: Any, show: Callable[[Snapshot], None]) -> None:
+    while consumer.is_alive():
+        consumer.join(POLL_SECONDS)
+        show(ray.get(coordinator.snapshot.remote()))
+
+
+def _until_interrupted(wait: Callable[[], None], coordinator: Any) -> None:
+    """KeyboardInterrupt does not end the wait at once: the workers get the time to write down what is answered."""
+    try:
+        if ray.get(coordinator.stopped.remote()) is None:
+            wait()
+    except KeyboardInterrupt:
+        ray.get(coordinator.stop.remote(Stop("interrupted", "interrupted")))
 
 
 class Shards:
@@ -123,6 +146,9 @@ class CoordinatorActor:
 
     def snapshot(self) -> Snapshot:
         return self._coordinator.snapshot()
+
+    def has_workers(self) -> bool:
+        return self._coordinator.has_workers
 
     def stop(self, stop: Stop) -> None:
         self._coordinator.stop(stop)
@@ -207,6 +233,25 @@ def _dataset(
         num_cpus=0,
         compute=pool,
     )
+
+
+@contextmanager
+def _without_known_noise() -> Iterator[None]:
+    """Hold back what is written to stderr, by Ray's C++ part too, and then write all of it but `QUIET_LINES`."""
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(stderr, 2)
+            held.seek(0)
+            lines = held.read().decode(errors="replace").splitlines(keepends=True)
+            kept = "".join(line for line in lines if not any(noise in line for noise in QUIET_LINES))
+            os.write(stderr, kept.encode())
+            os.close(stderr)
 
 
 def _not_seen(url: str) -> str:

@@ -109,22 +109,22 @@ class Worker:
             write_shard(self._folder, shard, outcomes, accounts, self._plan.method.generations)
             return ShardResult(shard, accounts)
         except EvolrayError as error:
-            self._loop.call_soon_threadsafe(self._halt, Stop(stop_kind(error), str(error)))
+            stop = Stop(stop_kind(error), str(error))
         except Exception as error:
             logger.exception("shard %d", shard)
-            message = f"shard {shard}: {type(error).__name__}: {error} (a bug of evolray, or of a script of yours)"
-            self._loop.call_soon_threadsafe(self._halt, Stop("error", message))
+            stop = Stop("error", f"shard {shard}: {type(error).__name__}: {error} (a bug, in evolray or in a script)")
+        # Before this shard returns, so that the driver knows why when it has no more shards to wait for.
+        asyncio.run_coroutine_threadsafe(self._halt_and_report(stop), self._loop).result()
         return ShardResult(shard, None)
 
     def close(self) -> None:
         """Report for the last time and end the loop."""
-        self._closing.set()
         asyncio.run_coroutine_threadsafe(self._finish(), self._loop).result(timeout=10)
         self._loop.call_soon_threadsafe(self._loop.stop)
 
     async def _start(self) -> None:
         self._teachers = Teachers(self._plan)
-        self._closing = threading.Event()
+        self._trading = asyncio.Lock()
         await self._trade()
         self._heartbeat = asyncio.create_task(self._beat())
 
@@ -140,6 +140,10 @@ class Worker:
             await self._trade()
 
     async def _trade(self) -> None:
+        async with self._trading:  # reports must arrive in their order
+            await self._trade_once()
+
+    async def _trade_once(self) -> None:
         """One exchange. A coordinator that is gone means that the driver is: stop."""
         report, self._progress = self._progress, Report(self._name, {})
         report.usage = {group: gate.usage() for group, gate in self._teachers.gates.items()}
@@ -154,6 +158,10 @@ class Worker:
             self._halt(orders.stop)
         for group, grant in orders.grants.items():
             self._teachers.gates[group].apply(Grant(slots=0) if self._stop else grant)
+
+    async def _halt_and_report(self, stop: Stop) -> None:
+        self._halt(stop)
+        await self._trade()
 
     def _halt(self, stop: Stop) -> None:
         """No new calls from now on; those in flight get a moment to be answered, then every lineage is dropped."""

@@ -1,8 +1,9 @@
-"""Sharing one endpoint's limits, and one budget, between the processes that call it. Pure: time comes in as an argument.
+"""Sharing one endpoint's limits, and one budget, between the processes that call it. Pure: time is an argument.
 
-An `Allotment` lives in one coordinator. Every holder (a process with a `Gate`) reports its usage some four times a second
-and gets back a lease, never more than what others cannot be using. What another holder *may* still be doing is what
-counts: a share that shrinks is free only when the holder's next report, made under the smaller grant, shows it free.
+An `Allotment` lives in one coordinator. Every holder (a process with a `Gate`) reports its usage some four times a
+second and gets back a lease, never more than what others cannot be using. What another holder *may* still be doing is
+what counts: a share that shrinks is free only when the holder's next report, made under the smaller grant, shows it
+free.
 
     committed(holder) = max(slots of its last grant, slots of the one before until it reports, calls in flight)
     sum of committed <= limit, always
@@ -27,9 +28,9 @@ SPARE_CALLS = 4  # leased to a busy holder beyond what it is seen to need
 class Budget:
     """Calls, tokens and money that a run may spend; None is no limit. Several allotments may share one budget.
 
-    Calls are exact: every started one counts, whatever became of it, and so does every leased one that may start. Tokens
-    and money are known only afterwards: calls that are open count with the mean of the calls so far, so that the
-    overspending is at most the error of that estimate over the last calls.
+    Calls are exact: every started one counts, whatever became of it, and so does every leased one that may start.
+    Tokens and money are known only afterwards: calls that are open count with the mean of the calls so far, so that
+    the overspending is at most the error of that estimate over the last calls.
     """
 
     def __init__(
@@ -62,22 +63,21 @@ class Budget:
         """What `owner` has started and not yet reported answered, and what it may start: replaces what it had."""
         self._open[owner] = (in_flight, leased)
 
-    def allowance(self, in_flight: int = 0, without: object = None) -> int | None:
-        """How many more calls may be leased now, cluster-wide. None without a budget.
-
-        `in_flight` adds to what is committed; what `without` has leased is left out, because it is about to be replaced.
-        """
+    def allowance(self, in_flight: int = 0) -> int | None:
+        """How many more calls may be leased now, cluster-wide; None without a budget. `in_flight` adds to the known."""
         if not self.limited:
             return None
         flying = in_flight + sum(flying for flying, _ in self._open.values())
-        leased = sum(leased for owner, (_, leased) in self._open.items() if owner != without)
+        leased = sum(leased for _, leased in self._open.values())
         left = math.inf
         if self.calls is not None:
             left = self.calls - self.spent_calls - leased
         if self.tokens is not None:
-            left = min(left, self._affordable(self.tokens, self.spent_tokens, self._tokens_per_call()) - flying - leased)
+            affordable = self._affordable(self.tokens, self.spent_tokens, self._tokens_per_call())
+            left = min(left, affordable - flying - leased)
         if self.money is not None:
-            left = min(left, self._affordable(self.money, self.spent_money, self._money_per_call()) - flying - leased)
+            affordable = self._affordable(self.money, self.spent_money, self._money_per_call())
+            left = min(left, affordable - flying - leased)
         return max(0, math.floor(left)) if left != math.inf else 0
 
     def exhausted(self, in_flight: int = 0) -> bool:
@@ -197,7 +197,7 @@ class Allotment:
         )
 
     def drop(self, name: str) -> None:
-        """Forget a holder that ended or fell silent. Calls that were leased to it count as started: they may have been."""
+        """Forget a holder that ended or fell silent. What was leased to it counts as started: it may have been."""
         holder = self._holders.pop(name, None)
         if holder is None or self._budget is None:
             return
@@ -261,13 +261,14 @@ class Allotment:
         if self._budget is None or not self._budget.limited:
             return None
         owner = (id(self), name)
-        left = self._budget.allowance(without=owner) or 0
-        # The holder may start the rest of its last lease before it hears of this one: that much is not free.
         usage = holder.usage
+        self._budget.commit(owner, usage.in_flight, 0)
+        left = self._budget.allowance() or 0
         wanted = slots + 2 * usage.started + SPARE_CALLS
-        fair = left // len(self._holders)
+        fair = left // max(1, sum(key == name or other.usage.waiting > 0 for key, other in self._holders.items()))
         holder.leased = wanted if fair >= wanted else min(usage.waiting, max(fair, 1), left)
-        self._budget.commit(owner, usage.in_flight, max(holder.leased, holder.leased_before))
+        # It may start the rest of its last lease before it hears of this one.
+        self._budget.commit(owner, usage.in_flight, holder.startable)
         return holder.leased
 
 

@@ -3,15 +3,15 @@
 Two limits look different and are found in two ways.
 
 *Capacity*: beyond it, extra calls wait at the endpoint. With N calls in flight and a latency of L0 at low load, the
-throughput is X = min(N, C) / L0 (Little's law): it grows with N up to the knee C and is flat beyond. One number of slots
-is held for an *epoch*, long enough for the answers of the epoch before to drain and for a mean to mean something, and gives
-one point (N, X). While doubling N still raises X, N is doubled. Then N alternates a little above and a little below the
-knee that fits the latest points best, so that both sides stay known. Latency alone decides nothing: long answers are
-not load, and an endpoint that became slower for another reason shows as a line through fewer answers, not as a knee.
+throughput is X = min(N, C) / L0 (Little's law): it grows with N up to the knee C and is flat beyond. One number of
+slots is held for an *epoch*, long enough for the answers of the epoch before to drain and for a mean to mean something,
+and gives one point (N, X). While doubling N raises X enough, N is doubled. Then N alternates between the knee that fits
+the latest points best and a little above, so that both sides of it stay known. Latency alone decides nothing: long
+answers are not load, and an endpoint whose answers became longer shows as a flatter line, not as a knee.
 
-*Rate*: calls beyond it are refused (429), after a burst that the endpoint allows. The burst is empty at every refusal; so
-between two refusals exactly the limit was accepted, whatever was tried. The pace stays below that, then rises by small
-steps until the next refusal. Before the first refusal the pace may double per second of answers.
+*Rate*: calls beyond it are refused (429), after a burst that the endpoint allows. The burst is empty at every refusal;
+so between two refusals exactly the limit was accepted, unless the burst could fill up in between. The pace stays below
+that, then rises by small steps until the next refusal. Before the first refusal it may double every second.
 """
 
 import math
@@ -22,7 +22,7 @@ CEILING_SLOTS = 1024
 FEWEST_ANSWERS = 60  # of an epoch that decides about a knee: 12 % standard error at a variation of 0.95
 REMEMBERED_EPOCHS = 8
 FADING = 0.75  # weight of an epoch, relative to the next one
-ABOVE, BELOW = 1.22, 1.0  # of the knee: where the alternating epochs stand
+ABOVE, BELOW = 1.22, 1.0  # of the knee: where the alternating epochs stand (Little's N at the knee keeps all busy)
 FAR_BELOW = 0.8  # of the fewest calls in flight that are remembered, when even they show no less throughput
 GROWTH_WANTED = 0.4  # of throughput, by the growth of calls in flight: about halfway between none and all
 SURPRISE_UP, SURPRISE_DOWN = 2.0, 3.0  # standard errors: the endpoint has changed, older epochs are void

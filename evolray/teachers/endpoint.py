@@ -196,7 +196,7 @@ class EndpointTeacher:
             try:
                 async with asyncio.timeout(self.endpoint.timeout_seconds):
                     answer = await self._client.post("/chat/completions", cast_to=bytes, content=body)
-            except Exception as error:  # noqa: BLE001 - sorted out, and raised again if it is none of the endpoint's
+            except Exception as error:
                 trouble = self._trouble(error)
             else:
                 self._heard()
@@ -294,7 +294,7 @@ def open_client(endpoint: Endpoint, key: str) -> "AsyncOpenAI":
         max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS, keepalive_expiry=KEEPALIVE_SECONDS
     )
     timeout = Timeout(None, connect=CONNECT_SECONDS)
-    unsent = ("Lang", "Package-Version", "OS", "Arch", "Runtime", "Runtime-Version", "Async", "Retry-Count", "Read-Timeout")
+    unsent = "Lang Package-Version OS Arch Runtime Runtime-Version Async".split()
     return AsyncOpenAI(
         api_key=key,
         base_url=endpoint.base_url,
@@ -322,7 +322,8 @@ def read_completion(answer: bytes, prompt_characters: int, model: str) -> Comple
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
     if isinstance(content, list):  # some servers answer in parts
-        content = "".join(part["text"] for part in content if isinstance(part, dict) and isinstance(part.get("text"), str))
+        texts = [part.get("text") for part in content if isinstance(part, dict)]
+        content = "".join(text for text in texts if isinstance(text, str))
     if content is None and isinstance(finish_reason, str) and finish_reason:
         content = ""
     if not isinstance(content, str) or len(content) > MAX_TEXT_CHARACTERS:
@@ -385,7 +386,8 @@ def connection_reason(error: BaseException) -> str:
     link: BaseException | None = error
     while link is not None:
         if isinstance(link, ssl.SSLError):
-            return f"TLS failed ({getattr(link, 'verify_message', '') or link.reason or 'no reason given'})"
+            why = getattr(link, "verify_message", "") or getattr(link, "reason", "")
+            return f"TLS failed ({why or 'is it an https server?'})"
         if isinstance(link, socket.gaierror):
             return "the host name is unknown"
         if isinstance(link, ConnectionRefusedError):
@@ -441,4 +443,5 @@ def check_model(endpoint: Endpoint, answer: bytes) -> None:
         return
     near = difflib.get_close_matches(model, names, n=3, cutoff=0.5) or names[:3]
     shown = storable(", ".join(near))[:300]
-    raise EndpointError(f"{endpoint.shown_url} does not serve {model!r}; it serves {len(names)} models, such as {shown}")
+    found = f"it serves {len(names)} model{'s' if len(names) > 1 else ''}, such as {shown}"
+    raise EndpointError(f"{endpoint.shown_url} does not serve {model!r}; {found}")

@@ -11,8 +11,9 @@ Answer = str | Completion | Exception
 class ScriptedTeacher:
     """Answers every call with `function(call)`, sync or async. An exception that it returns is raised.
 
-    `calls` is every call in the order of arrival, unless `remember` is False (a long run would fill the memory). A plain text becomes a completion with token counts of a quarter of
-    the characters, so that accounts and budgets have something to count.
+    `calls` is every call in the order of arrival, unless `remember` is False (a long run would fill the memory).
+    A plain text becomes a completion with token counts of a quarter of the characters, so that accounts and budgets
+    have something to count.
     """
 
     def __init__(self, function: Callable[[Call], Answer | Awaitable[Answer]], *, remember: bool = True) -> None:

@@ -1,7 +1,7 @@
 """The gate before one endpoint in one process: how many calls may run, how fast they may start, and who is next.
 
-How much this process may do is leased to it (`Grant`, see allotment.py) and changes a few times a second; what it did is
-reported back (`Usage`). Between two grants the gate decides alone, so that a call costs microseconds and no message.
+How much this process may do is leased to it (`Grant`, see allotment.py) and changes a few times a second; what it did
+is reported back (`Usage`). Between two grants the gate decides alone, so a call costs microseconds and no message.
 
 Waiters are served by (priority, arrival): the oldest shard has the lowest number, so shards finish early.
 A slot is held from `acquire` until exactly one of `answered`, `refused`, `failed` or `abandoned`.

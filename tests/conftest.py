@@ -1,0 +1,33 @@
+"""Shared by all tests: one local Ray for those that need it."""
+
+import logging
+import os
+from collections.abc import Iterator
+
+import pytest
+
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else Ray 2.60 warns, and warnings are errors here
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whoever asks for `local_ray` is marked `ray`, so that `-m "not ray"` needs nobody's memory."""
+    for item in items:
+        if "local_ray" in getattr(item, "fixturenames", ()):
+            item.add_marker("ray")
+
+
+@pytest.fixture(scope="session")
+def local_ray() -> Iterator[None]:
+    """A Ray of this test run alone, started for the first test that asks for it. It has no dashboard."""
+    import ray
+
+    ray.init(
+        address="local",  # never one that happens to run on this machine
+        num_cpus=4,
+        include_dashboard=False,
+        logging_level=logging.ERROR,
+        log_to_driver=False,
+    )
+    yield
+    ray.shutdown()

@@ -1,0 +1,124 @@
+"""jobs/: thin entry points, each with a command in its docstring that works as it stands."""
+
+import ast
+import json
+import os
+import secrets
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+JOBS = sorted((ROOT / "jobs").glob("*.py"))
+SUBMIT = ["ray", "job", "submit", "--working-dir", ".", "--"]
+
+# A Ray that takes jobs, for as long as its standard input is open. It prints its address when the first job was taken:
+# the part that starts them comes up last, and Ray itself waits for it for only ten seconds per request.
+CLUSTER = """
+import logging, sys, ray
+from ray.job_submission import JobSubmissionClient
+
+context = ray.init(address="local", num_cpus=2, include_dashboard=True, dashboard_port=0, logging_level=logging.ERROR)
+address = f"http://{context.dashboard_url}"
+for attempts_left in reversed(range(12)):
+    try:
+        JobSubmissionClient(address).submit_job(entrypoint="true")
+        break
+    except RuntimeError:
+        if not attempts_left:
+            raise
+print(address, flush=True)
+sys.stdin.read()
+ray.shutdown()
+"""
+
+
+def command_of(job: Path) -> list[str]:
+    """The words of the command in a job's docstring."""
+    docstring = ast.get_docstring(ast.parse(job.read_text()))
+    assert docstring
+    lines = [line for line in docstring.splitlines() if line.strip().startswith("ray job submit")]
+    assert len(lines) == 1
+    return shlex.split(lines[0])
+
+
+def run_job(job: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(job), *arguments],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_there_are_jobs() -> None:
+    assert "evolve.py" in [job.name for job in JOBS]
+
+
+@pytest.mark.parametrize("job", JOBS, ids=lambda job: job.name)
+def test_a_job_is_short_and_only_hands_on(job: Path) -> None:
+    source = job.read_text()
+    assert len(source.splitlines()) <= 40
+    defined = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.For, ast.While)
+    assert not [node for node in ast.walk(ast.parse(source)) if isinstance(node, defined)]
+
+
+@pytest.mark.parametrize("job", JOBS, ids=lambda job: job.name)
+def test_the_documented_command_submits_this_job_with_files_that_exist(job: Path) -> None:
+    command = command_of(job)
+    assert command[: len(SUBMIT)] == SUBMIT
+    python, script, *arguments = command[len(SUBMIT) :]
+    assert python == "python"
+    assert ROOT / script == job
+    configs = [argument for argument in arguments if "=" not in argument]
+    assert configs and all((ROOT / config).is_file() for config in configs)
+
+
+def test_evolve_takes_the_arguments_of_the_command_line() -> None:
+    _, script, *arguments = command_of(ROOT / "jobs" / "evolve.py")[len(SUBMIT) :]
+    ran = run_job(ROOT / script, *arguments, "dry_run=true")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "calls" in ran.stdout
+
+
+def test_a_misspelt_key_ends_the_job_with_2_and_names_the_right_one() -> None:
+    ran = run_job(ROOT / "jobs" / "evolve.py", "conf/demo/open.yaml", "generatoins=2")
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert "generatoins" in ran.stderr and "generations" in ran.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+def test_the_documented_command_works_on_a_cluster(tmp_path: Path) -> None:
+    """As a user types it, but for the run directory: submitted, run on the cluster, its outcome reported."""
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": secrets.token_hex(32),
+    }
+    environment.pop("RAY_ADDRESS", None)
+    *command, run = command_of(ROOT / "jobs" / "evolve.py")
+    assert run.startswith("run=/")
+    with subprocess.Popen(
+        [sys.executable, "-c", CLUSTER], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as cluster:
+        assert cluster.stdin is not None and cluster.stdout is not None
+        try:
+            environment["RAY_API_SERVER_ADDRESS"] = cluster.stdout.readline().strip()
+            ran = subprocess.run(
+                [*command, f"run={tmp_path}/run"],
+                cwd=ROOT,
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        finally:
+            cluster.stdin.close()
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert json.loads((tmp_path / "run" / "manifest.json").read_text())["status"] == "complete"

@@ -1,0 +1,237 @@
+"""Who may import whom: the table that keeps the method readable without the engine, enforced file by file.
+
+A file that no rule covers fails: a new stage adds its line to `RULES`. The first rule whose pattern fits counts.
+"""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "evolray").rglob("*.py"))
+JOBS = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "jobs").glob("*.py"))
+MOST_JOB_LINES = 40
+
+
+@dataclass(frozen=True)
+class Rule:
+    """`allowed` beside the standard library: a package covers what is in it, "evolray" alone the whole of ours.
+
+    `lazily` names what may be imported inside the given function only, and for type checkers: such an import is paid
+    for by whoever calls that function. `never` takes parts of the standard library away again.
+    """
+
+    pattern: str
+    allowed: tuple[str, ...] = ()
+    lazily: Mapping[str, str] = field(default_factory=dict)
+    never: tuple[str, ...] = ()
+
+
+METHOD = ("evolray.records", "evolray.errors", "evolray.method")
+TEACHERS = ("evolray.errors", "evolray.records", "evolray.method.teacher", "evolray.teachers")
+POOL = ("evolray.errors", "evolray.records", "evolray.config", "evolray.pool", "pyarrow", "yaml")
+EVOLVE = (
+    "evolray.config", "evolray.errors", "evolray.records", "evolray.method", "evolray.teachers", "evolray.pool",
+    "evolray.evolve", "rich",
+)  # fmt: skip
+# The method depends on nothing but its arguments: no clock, no environment, no random state that others share.
+IMPURE = (
+    "time", "datetime", "os", "sys", "io", "pathlib", "tempfile", "socket", "subprocess", "threading", "asyncio",
+    "logging", "secrets", "uuid", "random.seed", "random.random", "random.choice", "random.choices", "random.randint",
+    "random.shuffle", "random.sample",
+)  # fmt: skip
+
+RULES = (
+    Rule("evolray/errors.py"),
+    Rule("evolray/records.py"),
+    Rule("evolray/config.py", ("evolray.errors", "omegaconf")),
+    Rule("evolray/method/*.py", METHOD, never=IMPURE),
+    Rule("evolray/teachers/endpoint.py", (*TEACHERS, "openai")),
+    Rule("evolray/teachers/simulated_endpoint.py", (*TEACHERS, "aiohttp")),
+    Rule("evolray/teachers/simulated_server.py", (*TEACHERS, "aiohttp")),
+    Rule("evolray/teachers/simulated_wire.py", (*TEACHERS, "aiohttp")),
+    Rule("evolray/teachers/*.py", TEACHERS),
+    Rule("evolray/pool/pool.py", POOL, {"ray": "Pool.dataset", "pandas": "Pool.to_pandas"}),
+    Rule("evolray/pool/seed_formats.py", POOL, {"datasets": "_dataset_rows"}),
+    Rule("evolray/pool/*.py", POOL),
+    Rule("evolray/evolve/on_ray.py", (*EVOLVE, "ray", "numpy")),
+    # The one arrow that points up: called as a function, the package hands over to the function of the same name.
+    Rule("evolray/evolve/__init__.py", EVOLVE, {"evolray.api": "_Stage.__call__"}),
+    Rule("evolray/evolve/*.py", EVOLVE),
+    Rule("evolray/*.py", ("evolray", "rich")),  # the ways in: the package, the command line, its views
+    Rule("jobs/*.py", ("evolray",)),
+)
+
+TYPING = "TYPE_CHECKING"
+
+
+class Import(NamedTuple):
+    """`name` is dotted in full; `scope` the function around it, "" at the top, TYPING when it never runs."""
+
+    name: str
+    scope: str
+    line: int
+
+
+def imports_of(source: str, path: str) -> Iterator[Import]:
+    yield from _imports_below(ast.parse(source), Path(path).parent.parts, "")
+
+
+def _imports_below(node: ast.AST, package: tuple[str, ...], scope: str) -> Iterator[Import]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import):
+            yield from (Import(alias.name, scope, child.lineno) for alias in child.names)
+        elif isinstance(child, ast.ImportFrom):
+            parents = package[: len(package) - child.level + 1] if child.level else ()
+            module = ".".join([*parents, *filter(None, [child.module])])
+            yield from (Import(f"{module}.{alias.name}", scope, child.lineno) for alias in child.names)
+        elif isinstance(child, ast.If) and ast.unparse(child.test).removeprefix("typing.") == TYPING:
+            for statement in child.body:
+                yield from _imports_below(ast.Module([statement], []), package, TYPING)
+            for statement in child.orelse:
+                yield from _imports_below(ast.Module([statement], []), package, scope)
+        elif isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield from _imports_below(child, package, f"{scope}.{child.name}".lstrip("."))
+        else:
+            yield from _imports_below(child, package, scope)
+
+
+def functions_of(source: str) -> set[str]:
+    """The names of the functions and methods as `Import.scope` gives them."""
+    tree = ast.parse(source)
+    methods = (
+        f"{one.name}.{inner.name}" for one in tree.body if isinstance(one, ast.ClassDef)
+        for inner in one.body if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef)
+    )  # fmt: skip
+    return {*methods, *(one.name for one in tree.body if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef))}
+
+
+def fits(path: str, pattern: str) -> bool:
+    """Folder for folder, so that "evolray/*.py" leaves the stages below it to rules of their own."""
+    return path.count("/") == pattern.count("/") and fnmatch(path, pattern)
+
+
+def covers(name: str, imported: str) -> bool:
+    return imported == name or imported.startswith(f"{name}.")
+
+
+def violations(path: str, source: str, rules: tuple[Rule, ...] = RULES) -> list[str]:
+    """What the file imports against its rule, one line each; a file without a rule is one too."""
+    rule = next((one for one in rules if fits(path, one.pattern)), None)
+    if rule is None:
+        return [f"{path}: no rule covers this file; add one to RULES"]
+    found = []
+    for name, scope, line in imports_of(source, path):
+        top = name.partition(".")[0]
+        lazy = next((function for package, function in rule.lazily.items() if covers(package, name)), None)
+        in_function = bool(scope) and scope != TYPING and (scope == lazy or scope.startswith(f"{lazy}."))
+        if any(covers(one, name) for one in rule.never):
+            found.append(f"{path}:{line}: {name} is never allowed here")
+        elif lazy is not None and not in_function and scope != TYPING:
+            found.append(f"{path}:{line}: {name} is for {lazy} alone, found in {scope or 'the module'}")
+        elif lazy is None and top not in sys.stdlib_module_names and not any(covers(one, name) for one in rule.allowed):
+            found.append(f"{path}:{line}: {name} is not among {', '.join(rule.allowed) or 'the standard library'}")
+        if covers("ray", name) and not scope and Path(path).name != "on_ray.py":
+            found.append(f"{path}:{line}: a file that imports ray is named on_ray.py")
+    return found
+
+
+# --- the package ---
+
+
+@pytest.mark.parametrize("path", [*SOURCES, *JOBS])
+def test_imports(path: str) -> None:
+    assert violations(path, (ROOT / path).read_text(encoding="utf-8")) == []
+
+
+def test_the_files_were_found() -> None:
+    assert {"evolray/method/evolution.py", "evolray/evolve/on_ray.py", "evolray/pool/pool.py"} <= set(SOURCES)
+    assert "jobs/evolve.py" in JOBS
+
+
+def test_lazy_imports_name_functions_that_exist() -> None:
+    for rule in RULES:
+        if rule.lazily:
+            functions = functions_of((ROOT / rule.pattern).read_text(encoding="utf-8"))
+            assert set(rule.lazily.values()) <= functions, rule.pattern
+
+
+@pytest.mark.parametrize("path", JOBS)
+def test_jobs_are_short(path: str) -> None:
+    assert len((ROOT / path).read_text(encoding="utf-8").splitlines()) <= MOST_JOB_LINES
+
+
+@pytest.mark.parametrize(
+    ("module", "engines"),
+    [
+        ("evolray.method.evolution", "ray torch openai aiohttp numpy pandas pyarrow omegaconf yaml rich"),
+        ("evolray", "ray torch openai aiohttp numpy pandas pyarrow omegaconf transformers deepspeed"),
+        ("evolray.cli", "ray torch openai transformers deepspeed datasets"),
+        ("evolray.pool.pool", "ray torch openai pandas transformers datasets"),
+        ("evolray.pool.seeds", "ray torch openai pandas transformers datasets"),
+        ("evolray.teachers.endpoint", "ray torch pyarrow"),
+        ("evolray.teachers.simulated", "ray torch openai aiohttp pyarrow"),
+    ],
+)
+def test_a_fresh_interpreter_loads_no_engine(module: str, engines: str) -> None:
+    program = f"import sys, {module}\nprint([name for name in {engines.split()!r} if name in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert (done.stdout.strip(), done.stderr) == ("[]", "")
+
+
+# --- the checker itself ---
+
+
+@pytest.mark.parametrize(
+    ("path", "source", "found"),
+    [
+        ("evolray/method/new.py", "import re\nfrom evolray.records import Turn\n", []),
+        ("evolray/method/new.py", "import re, ray\n", ["ray is not among", "named on_ray.py"]),
+        ("evolray/method/new.py", "from ray import data\n", ["ray.data is not among", "named on_ray.py"]),
+        ("evolray/method/new.py", "from random import Random\n", []),
+        ("evolray/method/new.py", "from random import choice\n", ["random.choice is never"]),
+        ("evolray/method/new.py", "import time\n", ["time is never"]),
+        ("evolray/method/new.py", "from evolray import config\n", ["evolray.config is not among"]),
+        ("evolray/method/new.py", "from .. import config\n", ["evolray.config is not among"]),
+        ("evolray/method/new.py", "from ..pool.seeds import x\n", ["evolray.pool.seeds.x is not among"]),
+        ("evolray/method/new.py", "from . import teacher\nfrom .teacher import Call\n", []),
+        ("evolray/method/new.py", "def f():\n    if True:\n        import numpy\n", [":3: numpy is not among"]),
+        ("evolray/method/new.py", "try:\n    import rayon\nexcept ImportError:\n    pass\n", ["rayon is not among"]),
+        ("evolray/records.py", "from evolray.errors import UserError\n", ["is not among the standard library"]),
+        ("evolray/recordings.py", "from evolray.records import Turn\n", []),
+        ("evolray/teachers/new.py", "from evolray.method.teacher import Call\n", []),
+        ("evolray/teachers/new.py", "from evolray.method import evolution\n", ["evolray.method.evolution is not"]),
+        ("evolray/teachers/new.py", "from evolray.method.teachers import x\n", ["evolray.method.teachers.x is not"]),
+        ("evolray/teachers/new.py", "def f():\n    import openai\n", ["openai is not among"]),
+        ("evolray/teachers/endpoint.py", "def f():\n    import openai\n", []),
+        ("evolray/teachers/endpoint.py", "import aiohttp\n", ["aiohttp is not among"]),
+        ("evolray/pool/new.py", "import pyarrow.fs\n", []),
+        ("evolray/pool/new.py", "def dataset():\n    import ray.data\n", ["ray.data is not among"]),
+        ("evolray/pool/pool.py", "class Pool:\n    def dataset(self):\n        import ray.data\n", []),
+        ("evolray/pool/pool.py", "class Pool:\n    def records(self):\n        import ray.data\n", ["Pool.dataset"]),
+        ("evolray/pool/pool.py", "class Pool:\n    import ray.data\n", ["for Pool.dataset alone, found in Pool"]),
+        ("evolray/pool/pool.py", "import ray.data\n", ["ray.data is for Pool.dataset alone", "named on_ray.py"]),
+        ("evolray/pool/pool.py", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import ray.data\n", []),
+        ("evolray/pool/new.py", "import typing\nif typing.TYPE_CHECKING:\n    import ray\n", ["ray is not among"]),
+        ("evolray/pool/pool.py", "if TYPE_CHECKING:\n    x = 1\nelse:\n    import ray\n", ["Pool.dataset", "on_ray"]),
+        ("evolray/evolve/new.py", "from rich import live\n", []),
+        ("evolray/evolve/new.py", "def f():\n    import ray\n", ["ray is not among"]),
+        ("evolray/evolve/on_ray.py", "import numpy as np\nimport ray\n", []),
+        ("evolray/evolve/on_ray.py", "from evolray.train import loop\n", ["evolray.train.loop is not among"]),
+        ("evolray/new_stage/loop.py", "import re\n", ["no rule covers"]),
+        ("jobs/new.py", "import ray\n", ["ray is not among", "named on_ray.py"]),
+    ],
+)  # fmt: skip
+def test_the_checker_finds_planted_imports(path: str, source: str, found: list[str]) -> None:
+    lines = violations(path, source)
+    assert len(lines) == len(found), lines
+    assert all(part in line for part, line in zip(found, lines, strict=True)), lines
