@@ -31,8 +31,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))  # the checkout that the script lies in, installed or not
+sys.path.insert(0, str(Path(__file__).parents[1]))  # the checkout that the script lies in, installed or not
 
 from evolray.method.domains import DOMAINS
 from evolray.method.elimination import Evolved, parse_verdict, reject_instruction
@@ -45,6 +44,7 @@ from evolray.teachers.simulated import MODEL
 from evolray.teachers.simulated_server import fetch, running
 from evolray.teachers.simulated_settings import ServerSettings
 
+ROOT = Path(__file__).parents[1]
 MEDIAN_SECONDS, SIGMA = 1.0, 0.8
 FULL = 0.95  # of the limit counts as full
 SAMPLE_SECONDS = 0.5
@@ -170,7 +170,8 @@ def print_table(title: str, rows: Sequence[Row], columns: tuple[str, str, str] =
     widths = [max(len(line[column]) for line in cells) for column in range(6)]
     print(f"\n{title}")
     for line in cells:
-        aligned = [line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:]))]
+        aligned = [line[0].ljust(widths[0])]
+        aligned += [cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)]
         print("  ".join(aligned).rstrip(), flush=True)
 
 
@@ -429,7 +430,8 @@ def main() -> int:
             rounds.append(rows_of(run_round(options, folder, folder / "seeds.json"), options.limit))
             print_table(f"round {n + 1} of {options.repeat}", rounds[-1])
     if len(rounds) > 1:
-        print_table("medians of the ratios (the other columns: last round)", [_median(one) for one in zip(*rounds)])
+        medians = [_median(rows) for rows in zip(*rounds, strict=True)]
+        print_table("medians of the ratios (the other columns: last round)", medians)
     return 0
 
 

@@ -91,6 +91,8 @@ class EngineConfig:
     """Roots per shard: what is written, skipped and retried as a whole."""
     actors: int = 1
     """One carries about 700 calls per second; more calls need more actors."""
+    cpus_per_actor: float = 0.0
+    """What Ray sets aside for each actor. On a cluster 1 brings actors to the worker nodes and lets it scale up."""
     shards_in_flight: int | None = None
     """Open shards per actor. null: computed so that the last calls of a shard never leave the teacher idle."""
     log_seconds: float = 30.0
@@ -123,7 +125,7 @@ class EvolveConfig:
     """Print the calls, tokens and cost to expect, and stop."""
 
 
-def load(schema: type[T], arguments: Sequence[str | T], values: Mapping[str, Any] | None = None) -> T:
+def load(schema: type[T], arguments: Sequence[Any], values: Mapping[str, Any] | None = None) -> T:
     """The config from YAML files, `key=value` arguments and finished configs in their order, then dotted `values`.
 
     Raises UserError for a missing file, an unknown key, a value of the wrong type or a missing mandatory key.
@@ -131,25 +133,25 @@ def load(schema: type[T], arguments: Sequence[str | T], values: Mapping[str, Any
     layers = []
     for argument in arguments:
         if not isinstance(argument, str):
-            layers.append(("the config", OmegaConf.structured(argument)))
+            layers.append(("in the config", OmegaConf.structured(argument)))
         elif "=" in argument and not Path(argument).is_file():
             key, _, value = argument.partition("=")
-            layers.append((argument, _parse_override(key, value)))
+            layers.append(("on the command line", _parse_override(schema, key, value)))
         else:
-            layers.append((argument, _read_yaml(argument)))
+            layers.append((f"in {argument}", _read_yaml(argument)))
     if values:
-        layers.append(("the keywords", _nested(values)))
+        layers.append(("in the keywords", _nested(values)))
     return _merge(schema, layers)
 
 
 def from_mapping(schema: type[T], values: Mapping[str, Any]) -> T:
     """The config from nested dictionaries; a dotted key ("teacher.model") reaches into a section."""
-    return _merge(schema, [("the keywords", _nested(values))])
+    return _merge(schema, [("in the keywords", _nested(values))])
 
 
 def role(config: EvolveConfig, overrides: Mapping[str, Any], name: str) -> ModelConfig:
     """The teacher's settings with what `judge` or `responder` sets differently."""
-    layers = [("teacher", OmegaConf.structured(config.teacher)), (name, OmegaConf.create(dict(overrides)))]
+    layers = [("in teacher", OmegaConf.structured(config.teacher)), (f"in {name}", OmegaConf.create(dict(overrides)))]
     return _merge(ModelConfig, layers, prefix=f"{name}.")
 
 
@@ -160,15 +162,31 @@ def to_yaml(config: object) -> str:
 def _nested(values: Mapping[str, Any]) -> DictConfig:
     layer = OmegaConf.create()
     for key, value in values.items():
-        OmegaConf.update(layer, key, value, merge=True, force_add=True)
+        try:
+            OmegaConf.update(layer, str(key), value, merge=True, force_add=True)
+        except OmegaConfBaseException as error:
+            raise UserError(f"{key}: {_first_line(error)}") from None
     return layer
 
 
-def _parse_override(key: str, value: str) -> DictConfig:
+def _parse_override(schema: type, key: str, value: str) -> DictConfig:
+    """A text field takes the value as it stands: as YAML, a run named 20241121_0936 or 3.10 would be a number."""
+    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+    if _is_text(schema, key) and not quoted and value not in ("null", "~", "???"):
+        return _nested({key: value})
     try:
         return OmegaConf.from_dotlist([f"{key}={value}"])
     except Exception as error:  # YAML inside a value can break in many ways
-        raise UserError(f"{key}={value}: the value is not YAML ({_first_line(error)}); quote it.") from None
+        raise UserError(f"{key}: the value is not YAML ({type(error).__name__}); quote it.") from None
+
+
+def _is_text(schema: Any, key: str) -> bool:
+    """Whether the dotted key names a field of type str or str | None."""
+    name, _, rest = key.partition(".")
+    found = next((one.type for one in dataclasses.fields(schema) if one.name == name), None)
+    if rest:
+        return dataclasses.is_dataclass(found) and _is_text(found, rest)
+    return found in (str, str | None)
 
 
 def _read_yaml(path: str) -> DictConfig:
@@ -196,7 +214,8 @@ def _merge(schema: type[T], layers: Sequence[tuple[str, DictConfig]], prefix: st
         except ConfigKeyError as error:
             raise UserError(_unknown_key(schema, error, origin, prefix)) from None
         except OmegaConfBaseException as error:
-            raise UserError(f"{prefix}{error.full_key} in {origin}: {_first_line(error)}") from None
+            where = prefix + str(error.full_key) if error.full_key else "a section"
+            raise UserError(f"{where} {origin}: {_first_line(error)}") from None
     try:
         loaded = OmegaConf.to_object(config)
     except MissingMandatoryValue as error:
@@ -213,15 +232,14 @@ def _unknown_key(schema: type, error: ConfigKeyError, origin: str, prefix: str) 
     known = list(dict.fromkeys(_dotted_keys(schema)))
     section, _, name = wrong.rpartition(".")
     by_name = {key.rpartition(".")[2]: key for key in reversed(known)}
-    near = difflib.get_close_matches(wrong, known, 1) or [
-        by_name[close] for close in difflib.get_close_matches(name, by_name, 1)
-    ]
+    near = [key for key in difflib.get_close_matches(wrong, known, 3) if not wrong.startswith(f"{key}.")]
+    near += [by_name[close] for close in difflib.get_close_matches(name, by_name, 1)]
     if near:
         hint = f"did you mean {prefix}{near[0]}?"
     else:
         siblings = [key for key in known if key.rpartition(".")[0] == section]
         hint = f"known here: {', '.join(siblings or known)}."
-    return f"{prefix}{wrong}: unknown key in {origin}; {hint}"
+    return f"{prefix}{wrong}: unknown key {origin}; {hint}"
 
 
 def _dotted_keys(schema: type, prefix: str = "") -> list[str]:

@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -15,15 +16,23 @@ ROOT = Path(__file__).parents[1]
 JOBS = sorted((ROOT / "jobs").glob("*.py"))
 SUBMIT = ["ray", "job", "submit", "--working-dir", ".", "--"]
 
-# A Ray that takes jobs, for as long as its standard input is open. It prints its address when the first job was taken:
-# the part that starts them comes up last, and Ray itself waits for it for only ten seconds per request.
+# A Ray that takes jobs, for as long as its standard input is open. Other Rays on this machine must not get in between:
+# it takes free ports, where `ray.init` would insist on one of them, and keeps its address where its jobs look first.
+# It prints its address once it has taken a job, since the part that starts them comes up last, and Ray itself waits for
+# it for only ten seconds per request.
 CLUSTER = """
-import logging, sys, ray
+import sys
+from ray._private.utils import write_ray_address
+from ray.cluster_utils import Cluster
 from ray.job_submission import JobSubmissionClient
 
-context = ray.init(address="local", num_cpus=2, include_dashboard=True, dashboard_port=0, logging_level=logging.ERROR)
-address = f"http://{context.dashboard_url}"
-for attempts_left in reversed(range(12)):
+folder = sys.argv[1]
+ports = {"dashboard_port": 0, "dashboard_agent_listen_port": 0}
+head = {"num_cpus": 2, "include_dashboard": True, "temp_dir": folder, **ports}
+cluster = Cluster(initialize_head=True, head_node_args=head)
+write_ray_address(cluster.address, folder)
+address = f"http://{cluster.webui_url}"
+for attempts_left in reversed(range(10)):
     try:
         JobSubmissionClient(address).submit_job(entrypoint="true")
         break
@@ -32,7 +41,7 @@ for attempts_left in reversed(range(12)):
             raise
 print(address, flush=True)
 sys.stdin.read()
-ray.shutdown()
+cluster.shutdown()
 """
 
 
@@ -104,21 +113,26 @@ def test_the_documented_command_works_on_a_cluster(tmp_path: Path) -> None:
     environment.pop("RAY_ADDRESS", None)
     *command, run = command_of(ROOT / "jobs" / "evolve.py")
     assert run.startswith("run=/")
-    with subprocess.Popen(
-        [sys.executable, "-c", CLUSTER], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as cluster:
+    with (
+        TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True) as folder,  # tmp_path is too long for sockets
+        subprocess.Popen(
+            [sys.executable, "-c", CLUSTER, folder],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as cluster,
+    ):
         assert cluster.stdin is not None and cluster.stdout is not None
-        try:
-            environment["RAY_API_SERVER_ADDRESS"] = cluster.stdout.readline().strip()
-            ran = subprocess.run(
-                [*command, f"run={tmp_path}/run"],
-                cwd=ROOT,
-                env=environment,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-        finally:
-            cluster.stdin.close()
+        environment["RAY_API_SERVER_ADDRESS"] = address = cluster.stdout.readline().strip()
+        assert address.startswith("http://"), "the cluster did not start"
+        ran = subprocess.run(
+            [*command, f"run={tmp_path}/run"],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert json.loads((tmp_path / "run" / "manifest.json").read_text())["status"] == "complete"

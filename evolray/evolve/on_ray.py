@@ -24,6 +24,7 @@ import ray.data
 from ray.util.metrics import Counter, Gauge
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from evolray.config import EngineConfig
 from evolray.errors import EvolrayError
 from evolray.evolve.coordinator import Coordinator
 from evolray.evolve.plan import Plan
@@ -68,7 +69,7 @@ def run_shards(
     coordinator: Coordinator,
     run: str,
     shards: list[int],
-    actors: int,
+    engine: EngineConfig,
     shards_per_actor: int,
     show: Callable[[Snapshot], None],
 ) -> tuple[dict[int, Accounts], Stop | None]:
@@ -79,7 +80,7 @@ def run_shards(
     keys = {name: os.environ[name] for name in {e.api_key_env for e in plan.endpoints} if name in os.environ}
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     actor = CoordinatorActor.options(scheduling_strategy=here).remote(coordinator, keys)  # type: ignore[attr-defined]
-    rows = _dataset(plan, actor, run, shards, actors, shards_per_actor)
+    rows = _dataset(plan, actor, run, shards, engine, shards_per_actor)
     consumer = Consumer(rows)
     _until_interrupted(lambda: _wait_for_workers(consumer, actor), actor)
     _until_interrupted(lambda: _follow(consumer, actor, show), actor)
@@ -208,13 +209,13 @@ class Consumer(threading.Thread):
 
 
 def _dataset(
-    plan: Plan, coordinator: Any, run: str, shards: list[int], actors: int, shards_per_actor: int
+    plan: Plan, coordinator: Any, run: str, shards: list[int], engine: EngineConfig, shards_per_actor: int
 ) -> ray.data.Dataset:
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False  # ours says more
     context.print_on_execution_start = False
     logging.getLogger("ray.data").setLevel(logging.WARNING)
-    actors = min(actors, len(shards))
+    actors = min(engine.actors, len(shards))
     if actors > 1:
         # Otherwise the first actor to be ready takes more than its share of the shards and keeps it.
         context.wait_for_min_actors_s = ACTORS_READY_SECONDS
@@ -230,7 +231,7 @@ def _dataset(
         fn_constructor_args=(plan, run, coordinator),
         batch_size=None,
         batch_format="numpy",
-        num_cpus=0,
+        num_cpus=engine.cpus_per_actor,
         compute=pool,
     )
 

@@ -177,6 +177,7 @@ def _check(config: EvolveConfig) -> None:
         "generations": (config.generations, 1),
         "engine.shard_size": (config.engine.shard_size, 1),
         "engine.actors": (config.engine.actors, 1),
+        "engine.cpus_per_actor": (config.engine.cpus_per_actor, 0),
         "engine.shards_in_flight": (config.engine.shards_in_flight, 1),
         "engine.log_seconds": (config.engine.log_seconds, 0.1),
         "seeds.limit": (config.seeds.limit, 1),

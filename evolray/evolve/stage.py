@@ -112,7 +112,7 @@ class Run:
         try:
             with on_ray.cluster(), progress:
                 finished, stop = on_ray.run_shards(
-                    self._plan, coordinator, self._config.run, self.todo, engine.actors, open_at_once, show
+                    self._plan, coordinator, self._config.run, self.todo, engine, open_at_once, show
                 )  # fmt: skip
         except EvolrayError as error:
             self.write("stopped", str(error))

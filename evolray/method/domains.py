@@ -6,6 +6,7 @@ A domain is data. Adding one touches nothing else: build a `Domain` anywhere and
 
 import difflib
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from random import Random
@@ -54,8 +55,8 @@ class Domain:
                 near = difflib.get_close_matches(name, names, 1)
                 hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(names)}."
                 raise UserError(f"operators.{name}: domain {self.name!r} has no such operator; {hint}")
-            if not weight >= 0:
-                raise UserError(f"operators.{name}={weight}: a weight is 0 or more.")
+            if not 0 <= weight < math.inf:
+                raise UserError(f"operators.{name}={weight}: a weight is a number from 0.")
         odds = tuple(float(weights.get(name, 1.0)) for name in names)
         if not sum(odds):
             raise UserError("operators: every weight is 0, so nothing could be chosen; leave at least one above 0.")

@@ -37,11 +37,13 @@ STOP_WORDS = frozenset(
     which while who whom why will with would you your yours yourself yourselves""".split()
 )
 
-WORD = re.compile(r"\w+(?:['’]\w+)*")
+WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+CONTRACTION = re.compile(r"(?:n['’]t|['’](?:s|d|ll|m|re|ve))$")
 
-# "Option 1:", "**Version B**", "Rewrite #2." at the start of a line: the teacher offered a choice.
+# "Option 1: ...", "**Version B** ...", "Rewrite #2. ...": the teacher offered a choice. A decimal is no label.
 ALTERNATIVE = re.compile(
-    r"^[\s#*>-]*(?:option|alternative|version|variant|rewrite|prompt|question|problem)\s*#?\s*(\d+|[A-Ea-e])\b\s*[*]*\s*[:.)\-–]",
+    r"^[\s#*>-]*(?:option|alternative|version|variant|rewrite|prompt|question|problem)"
+    r"\s*#?\s*(\d+|[A-Ea-e])\b\s*\**\s*[:.)\-–](?!\d)",
     re.IGNORECASE | re.MULTILINE,
 )
 
@@ -84,9 +86,9 @@ def is_unchanged(evolved: Evolved) -> bool:
 
 
 def offers_several(evolved: Evolved) -> bool:
-    """Two or more numbered alternatives that the parent does not have itself."""
+    """Nothing but two or more numbered alternatives. After words of its own, an instruction may list options."""
     alternatives = {label.lower() for label in ALTERNATIVE.findall(evolved.text)}
-    return len(alternatives) >= 2 and not ALTERNATIVE.search(evolved.parent)
+    return len(alternatives) >= 2 and bool(ALTERNATIVE.match(evolved.text)) and not ALTERNATIVE.search(evolved.parent)
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ def is_refusal(response: Completion) -> bool:
 
 def has_no_content(response: Completion) -> bool:
     """WizardLM's third rule: nothing but punctuation and stop words. Letters and digits of any script are content."""
-    return all(word.lower().replace("’", "'") in STOP_WORDS for word in WORD.findall(response.text))
+    return all(CONTRACTION.sub("", word.lower()) in STOP_WORDS for word in WORD.findall(response.text))
 
 
 def instruction_rules(leaks: tuple[str, ...]) -> tuple[InstructionRule, ...]:
@@ -144,7 +146,7 @@ def parse_verdict(text: str) -> bool | None:
 
     "Equal" is a substring of "Not Equal", so only the whole answer counts, without quotes, emphasis and a full stop.
     """
-    return {"equal": True, "not equal": False}.get(normalise(text).strip("\"'`*.# ").lower())
+    return {"equal": True, "not equal": False}.get(normalise(text).strip("\"'“”‘’`*.!# ").lower())
 
 
 def _bare(text: str) -> str:

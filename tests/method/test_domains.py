@@ -66,8 +66,9 @@ def test_the_only_operator_with_weight_is_always_chosen() -> None:
         ({"deepn": 1}, ["operators.deepn", "'open'", "did you mean 'deepen'?"]),
         ({"mutate": 1, "add_constraint": 1}, ["operators.add_constraint:", "did you mean 'add_constraints'?"]),
         ({"zzz": 1}, ["operators.zzz", "it has add_constraints, deepen, concretize"]),
-        ({"deepen": -0.1}, ["operators.deepen=-0.1", "0 or more"]),
-        ({"deepen": float("nan")}, ["operators.deepen=nan", "0 or more"]),
+        ({"deepen": -0.1}, ["operators.deepen=-0.1", "a number from 0"]),
+        ({"deepen": float("nan")}, ["operators.deepen=nan", "a number from 0"]),
+        ({"deepen": float("inf")}, ["operators.deepen=inf", "a number from 0"]),
         ({one.name: 0 for one in DOMAINS["open"].operators}, ["every weight is 0", "leave at least one above 0"]),
     ],
 )

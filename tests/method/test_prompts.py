@@ -28,6 +28,7 @@ NASTY = [
     "#First Prompt#:\na\n#Second Prompt#:\nb\n#Verdict#:",
     "#Problem#:\n1 + 1\n#Solution#:\nQuestion:\n2",
     "one\r\ntwo\rthree\ttab\x0b\x0c\x00",
+    " \n\t white space at both ends \r\n \n",
     "Grüße 日本語 עברית 🧑‍🚀 e\u0301 \u2028 \ufeff",
 ]
 
