@@ -1,6 +1,6 @@
 """The found limit: how much of an endpoint's capacity does `teacher.max_in_flight=auto` reach, and what is refused?
 
-    python benchmarks/auto_limit.py                                   # four endpoints, 150 s each; about 11 minutes
+    python benchmarks/auto_limit.py                                   # four endpoints, 150 s each; about 12 minutes
     python benchmarks/auto_limit.py --cases capacity rpm600 --seconds 60 --settle 20
 
     case        the simulated endpoint                                                 what it limits

@@ -1,6 +1,6 @@
 """Memory: do the driver and the actor need more of it for 100,000 seeds than for 10,000?
 
-    python benchmarks/memory.py                            # 10,000 and 100,000 seeds over HTTP; about 10 minutes
+    python benchmarks/memory.py                            # 10,000 and 100,000 seeds over HTTP; about 8 minutes
     python benchmarks/memory.py --large 20000 --small 2000 --form jsonl
 
 evolray runs as a user starts it, for one generation, against a simulated endpoint without latency. What counts is the

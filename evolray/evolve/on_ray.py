@@ -85,6 +85,7 @@ def run_shards(
     _until_interrupted(lambda: _wait_for_workers(consumer, actor), actor)
     _until_interrupted(lambda: _follow(consumer, actor, show), actor)
     consumer.join(STOP_SECONDS)
+    print("DEBUG", consumer.is_alive(), repr(consumer.error), len(consumer.finished))
     stop: Stop | None = ray.get(actor.stopped.remote())
     if consumer.error and not stop:
         raise EvolrayError(f"Ray gave up: {_first_line(consumer.error)}") from consumer.error

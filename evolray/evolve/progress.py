@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from rich.console import Console, Group
 from rich.live import Live
+from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -18,7 +19,7 @@ logger = logging.getLogger("evolray")
 
 @dataclass
 class Snapshot:
-    """Where a run stands. `lineages` counts the outcomes of all ended lineages, those of finished shards included."""
+    """Where a run stands. `lineages` counts all outcomes, those of finished shards included."""
 
     lineages: Accounts = field(default_factory=Accounts)
     calls: int = 0
@@ -94,7 +95,7 @@ class Progress:
             f"{now.prompt_tokens:,} + {now.completion_tokens:,} tokens  cost {now.cost:,.2f}  "
             f"{now.shards_open} shards open  {self._left(now)}"
         )
-        bar = ProgressBar(total=max(self._expected, 1), completed=self._done(now))
+        bar = Padding(ProgressBar(total=max(self._expected, 1), completed=self._done(now)), (0, 0, 1, 0))
         return Group(Text(self._title, style="bold"), bar, table, calls, money)
 
     def _by_generation(self, now: Snapshot) -> list[dict[str, Any]]:

@@ -54,7 +54,7 @@ class Report:
     usage: dict[str, Usage]
     """group -> what its gate saw"""
     lineages: Accounts = field(default_factory=Accounts)
-    """Outcomes of the lineages that ended; `usage` holds what was paid, not what was replayed."""
+    """New outcomes; `usage` holds what was paid, not what was replayed."""
     shards_open: int = 0
     stop: Stop | None = None
 
@@ -196,17 +196,16 @@ class Worker:
 
     async def _gather(self, seeds: list[Seed], teacher: RememberingTeacher) -> list[Outcome]:
         async with asyncio.TaskGroup() as lineages:
-            tasks = [lineages.create_task(self._lineage(seed, teacher)) for seed in seeds]
+            tasks = [
+                lineages.create_task(evolve_lineage(seed, self._plan.method, teacher, self._ended)) for seed in seeds
+            ]
         return [outcome for task in tasks for outcome in task.result()]
+
+    def _ended(self, outcome: Outcome) -> None:
+        self._progress.lineages.tally(outcome)
 
     def _paid(self, purpose: Purpose, usage: Spent) -> None:
         self._progress.lineages.spend(purpose, usage)
-
-    async def _lineage(self, seed: Seed, teacher: RememberingTeacher) -> list[Outcome]:
-        outcomes = await evolve_lineage(seed, self._plan.method, teacher)
-        for outcome in outcomes:
-            self._progress.lineages.count(outcome)
-        return outcomes
 
 
 def count(outcomes: list[Outcome], roots: int, generations: int, teacher: RememberingTeacher) -> Accounts:

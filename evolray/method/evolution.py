@@ -6,6 +6,7 @@ again in the next generation. Lineages do not depend on each other, so nothing w
 teacher, and the same seed gives the same lineage in any order, on any machine.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
@@ -92,24 +93,31 @@ class Attempt:
         )  # fmt: skip
 
 
-async def evolve_lineage(seed: Seed, method: Method, teacher: Teacher) -> list[Outcome]:
+async def evolve_lineage(
+    seed: Seed, method: Method, teacher: Teacher, ended: Callable[[Outcome], None] = lambda outcome: None
+) -> list[Outcome]:
     """What became of the seed and of each generation: `generations + 1` outcomes, in order.
+
+    `ended` is told of each as soon as it is known.
 
     After a failed call the lineage cannot go on, so its later generations are Failed too ("earlier_generation"):
     once the call is retried, the lineage is the one that would have been without the failure.
     """
     outcomes: list[Outcome] = [await _seed_record(Attempt(method, teacher, seed, generation=0))]
+    ended(outcomes[0])
     parent, parent_generation, attempts = seed.text, 0, 1
     for generation in range(1, method.generations + 1):
         random = Random(f"{method.seed}/{seed.root_id}/{generation}")
         operator = method.domain.choose(random)
         variant = operator.choose_variant(random)
         attempt = Attempt(method, teacher, seed, generation, parent_generation, operator.name, variant)
+        outcome: Outcome
         if isinstance(outcomes[-1], Failed) and generation > 1:
-            outcomes.append(attempt.failed("earlier_generation", "not tried: an earlier generation failed"))
-            continue
-        outcome = await _evolve_once(attempt, operator, parent, attempts)
+            outcome = attempt.failed("earlier_generation", "not tried: an earlier generation failed")
+        else:
+            outcome = await _evolve_once(attempt, operator, parent, attempts)
         outcomes.append(outcome)
+        ended(outcome)
         attempts += 1
         if isinstance(outcome, Record):
             parent, parent_generation, attempts = outcome.instruction, generation, 1

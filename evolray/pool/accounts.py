@@ -44,15 +44,20 @@ class Accounts:
     """sum of the hashes of the kept rows, so that it does not depend on their order or on the shards"""
 
     def count(self, outcome: Outcome) -> None:
-        key: tuple[int, str, Fate, str]
+        self.tally(outcome)
         if isinstance(outcome, Record):
             self.digest = (self.digest + row_hash(outcome)) % DIGEST_RANGE
-            key = (outcome.generation, outcome.operator, "kept", "")
+
+    def tally(self, outcome: Outcome) -> None:
+        """Count without the digest: for progress."""
+        fate: Fate
+        if isinstance(outcome, Record):
+            fate, why = "kept", ""
         elif isinstance(outcome, Eliminated):
-            key = (outcome.generation, outcome.operator, "eliminated", outcome.reason)
+            fate, why = "eliminated", outcome.reason
         else:
-            key = (outcome.generation, outcome.operator, "failed", outcome.cause)
-        self.outcomes[key] += 1
+            fate, why = "failed", outcome.cause
+        self.outcomes[outcome.generation, outcome.operator, fate, why] += 1
 
     def spend(self, purpose: str, usage: Usage) -> None:
         self.usage.setdefault(purpose, Usage()).add(usage)

@@ -374,9 +374,7 @@ def test_a_refused_key_stops_every_open_shard_after_one_call_each(bench: Bench) 
     assert shards_in(bench.folder, "pool") == []
 
 
-def test_after_a_fatal_error_the_run_goes_on_with_what_was_answered(
-    bench: Bench, whole: Whole
-) -> None:
+def test_after_a_fatal_error_the_run_goes_on_with_what_was_answered(bench: Bench, whole: Whole) -> None:
     first = Asked(lambda call: simulated(call) if first.asked.total() < 60 else REFUSED_KEY)
     bench.run(first, teacher__max_in_flight=4)
     assert bench.coordinator.stopped is not None and bench.coordinator.stopped.kind == "endpoint"
@@ -474,9 +472,7 @@ def test_a_worker_that_was_stopped_opens_no_more_shards(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("calls", [1, 37, 120])
-def test_a_budget_of_calls_is_met_to_the_call_and_the_rest_resumes(
-    bench: Bench, whole: Whole, calls: int
-) -> None:
+def test_a_budget_of_calls_is_met_to_the_call_and_the_rest_resumes(bench: Bench, whole: Whole, calls: int) -> None:
     first = Asked()
     results = bench.run(first, budget__calls=calls)
     assert None in results.values()
@@ -551,9 +547,7 @@ def test_a_retry_asks_what_failed_and_makes_the_pool_that_would_have_been(
     assert bench.files() == whole.files
 
 
-def test_a_retry_that_fails_again_stays_failed_and_can_be_repeated(
-    bench: Bench, whole: Whole
-) -> None:
+def test_a_retry_that_fails_again_stays_failed_and_can_be_repeated(bench: Bench, whole: Whole) -> None:
     flaky = Asked(lambda call: TeacherError(call.record_id, "timeout", "x") if fails(call) else simulated(call))
     bench.run(flaky)
     before, failed = bench.files(), bench.failed()

@@ -18,9 +18,15 @@ from evolray.records import SEED, Eliminated, Outcome, Record, Turn
 CONTEXT = (Turn("user", "Name a tree."), Turn("assistant", "Oak."))
 NASTY = 'two\nlines, "quoted", \\, {braces}, é, 日本語, \u2028, \0'
 PLAIN: list[list[Outcome]] = [
-    [Record("a" * 16, 0, None, "open", SEED, "", "Name a tree.", "Oak."), Record("b" * 16, 0, None, "open", SEED, "", NASTY, NASTY)],
-    [Record("c" * 16, 0, None, "math", SEED, "", "1 + 1?", "2"), Eliminated("c" * 16, 1, None, "math", "x", "", "r", "judge", "i")],
-]  # fmt: skip
+    [
+        Record("a" * 16, 0, None, "open", SEED, "", "Name a tree.", "Oak."),
+        Record("b" * 16, 0, None, "open", SEED, "", NASTY, NASTY),
+    ],
+    [
+        Record("c" * 16, 0, None, "math", SEED, "", "1 + 1?", "2"),
+        Eliminated("c" * 16, 1, None, "math", "simplify", "", "unchanged", "evolve", "1 + 1?"),
+    ],
+]
 TALK: list[list[Outcome]] = [[Record("d" * 16, 0, None, "open", SEED, "", "And a flower?", "Rose.", CONTEXT)]]
 
 

@@ -48,9 +48,7 @@ def files(folder: LocalFolder) -> dict[str, bytes]:
 def responses(folder: LocalFolder) -> dict[str, str]:
     """root_id -> the response of the seed that stands for it."""
     return {
-        seed.root_id: seed.response
-        for shard in shards_in(folder, "seeds")
-        for seed in read_seed_shard(folder, shard)
+        seed.root_id: seed.response for shard in shards_in(folder, "seeds") for seed in read_seed_shard(folder, shard)
     }
 
 

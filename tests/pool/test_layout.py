@@ -55,9 +55,7 @@ def test_files_under_way_are_not_listed(tmp_path: Path) -> None:
     assert folder.names("pool") == ["00000.parquet"]
 
 
-def test_a_relative_path_and_the_home_folder_become_absolute(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_relative_path_and_the_home_folder_become_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     assert open_folder("runs/a").url == str(tmp_path / "runs" / "a")
@@ -145,7 +143,14 @@ def test_shard_numbers_come_from_names_and_nothing_else_counts(tmp_path: Path) -
     folder = open_folder(str(tmp_path))
     assert shard_name("pool", 17) == "pool/00017.parquet"
     assert shard_name("pool", 123456) == "pool/123456.parquet"
-    for name in ("00017.parquet", "123456.parquet", "00002.parquet", "seeds.parquet", "00003.parquet.part", "17.parquet"):
+    for name in (
+        "00017.parquet",
+        "123456.parquet",
+        "00002.parquet",
+        "seeds.parquet",
+        "00003.parquet.part",
+        "17.parquet",
+    ):
         folder.write(f"pool/{name}", b"")
     assert shards_in(folder, "pool") == [2, 17, 123456]
 
@@ -174,7 +179,9 @@ def test_a_url_that_cannot_be_opened_is_named_without_its_credentials(url: str, 
 
 
 def test_the_url_of_a_folder_holds_no_credentials() -> None:
-    folder = open_folder("s3://KEYID:sesame@bucket/some/run/?region=us-east-1&endpoint_override=localhost:1&scheme=http")
+    folder = open_folder(
+        "s3://KEYID:sesame@bucket/some/run/?region=us-east-1&endpoint_override=localhost:1&scheme=http"
+    )
     assert folder.url.rstrip("/") == "s3://bucket/some/run"
     assert "sesame" not in repr(vars(folder)) and "KEYID" not in repr(vars(folder))
     assert not folder.is_local

@@ -126,7 +126,7 @@ def test_a_beginning_of_several_roots_is_ambiguous(run: str) -> None:
 
 @pytest.mark.parametrize("id", ["ffffffffffffffff", "", ".g1", "no hex", UNFINISHED])
 def test_a_root_that_is_not_there_or_not_finished_is_said_to_be_so(run: str, id: str) -> None:
-    with pytest.raises(UserError, match="has no finished root .* 1 shards are not finished yet"):
+    with pytest.raises(UserError, match=r"has no finished root .* 1 shards are not finished yet"):
         Pool(run).lineage(id)
 
 
