@@ -7,11 +7,8 @@ Exit codes: 0 done, 1 something of the machine's or a bug, 2 a mistake of the us
 import argparse
 import logging
 import shlex
-import signal
 import sys
 from collections.abc import Callable
-from types import FrameType
-from typing import NoReturn
 
 from evolray import __version__
 from evolray.errors import EvolrayError, Interrupted
@@ -29,20 +26,21 @@ def main(argv: list[str] | None = None) -> int:
     command: Callable[[argparse.Namespace], None] = options.command
     try:
         command(options)
+    except Interrupted as error:
+        return _tell(error, f"{error}\nTo go on: {shlex.join(['evolray', *arguments])}")
+    except KeyboardInterrupt:  # before there was anything to interrupt
+        return _tell(Interrupted(), "interrupted")
     except EvolrayError as error:
-        if isinstance(error, Interrupted):
-            again = shlex.join(["evolray", *arguments])
-            print(f"evolray: {error}\nTo go on: {again}", file=sys.stderr)
-        else:
-            print(f"evolray: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("evolray: interrupted", file=sys.stderr)
-        return Interrupted.exit_code
+        return _tell(error, str(error))
     except BrokenPipeError:  # `evolray show ... | head`
         sys.stderr.close()
         return 0
     return 0
+
+
+def _tell(error: EvolrayError, message: str) -> int:
+    print(f"evolray: {message}", file=sys.stderr)
+    return error.exit_code
 
 
 def _evolve(options: argparse.Namespace) -> None:
@@ -56,7 +54,6 @@ def _evolve(options: argparse.Namespace) -> None:
     if config.dry_run:
         print("\n".join(stage.dry_run(config).lines()))
         return
-    signal.signal(signal.SIGTERM, _interrupt)  # how a Ray job is stopped
     pool = stage.evolve(config)
     Console().print(run_view(pool.manifest))
 
@@ -122,10 +119,6 @@ def _log_to_stderr() -> None:
         logger.addHandler(handler)
         logger.setLevel(logging.INFO)
         logger.propagate = False
-
-
-def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

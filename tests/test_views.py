@@ -56,7 +56,8 @@ def test_a_run_shows_all_its_numbers_and_reasons() -> None:
     for text in (
         "runs/a: complete", "20 of 20 shards finished", "5,003", "5,000", "4,321", "duplicate_seed", "bad_seed",
         "refusal", "77", "unchanged", "600", "timeout", "deepen", "86.4", "9,321 kept", "679 eliminated", "3 failed",
-        "14,567 calls", "1,234,567 prompt", "765,432 completion", "3.14", "61.2 s", "seeds.jsonl", "3.37 calls per evolved record",
+        "14,567 calls", "1,234,567 prompt", "765,432 completion", "3.14", "61.2 s", "seeds.jsonl",
+        "3.37 calls per evolved record",
     ):  # fmt: skip
         assert text in shown, text
     assert "simulated" not in shown

@@ -6,9 +6,11 @@ the driver's node; it also holds the endpoints' keys, which are in no runtime_en
 shows them.
 """
 
+import gc
 import json
 import logging
 import os
+import signal
 import sys
 import tempfile
 import threading
@@ -35,12 +37,18 @@ from evolray.pool.layout import open_folder
 
 logger = logging.getLogger(__name__)
 
+RAY_SETTINGS = {
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # otherwise Ray 2.60 warns at every start that this will change
+    "RAY_worker_niceness": "0",  # Ray's 15 is kind to a desktop, but in a Ray of our own the workers are all there is
+}
+
 # What Ray 2.60 says at every start, whatever is done about it, and what nobody can act on.
 QUIET_LOGGERS = ("ray._private.authentication.authentication_token_setup", "ray.data._internal.progress")
 QUIET_LINES = ("has constructor arguments in the object store and max_restarts > 0",)
 
 POLL_SECONDS = 0.5
 FIRST_POLL_SECONDS = 0.05
+GC_THRESHOLDS = (20_000, 20, 50)
 STOP_SECONDS = 10.0  # after Ctrl-C; longer than the workers take to drain
 ACTORS_READY_SECONDS = 60
 
@@ -54,7 +62,8 @@ def cluster() -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else there is a warning about its default
+    for name, value in RAY_SETTINGS.items():
+        os.environ.setdefault(name, value)
     for name in QUIET_LOGGERS:
         logging.getLogger(name).setLevel(logging.ERROR)
     ray.init(logging_level=logging.WARNING, log_to_driver=False)
@@ -82,10 +91,10 @@ def run_shards(
     actor = CoordinatorActor.options(scheduling_strategy=here).remote(coordinator, keys)  # type: ignore[attr-defined]
     rows = _dataset(plan, actor, run, shards, engine, shards_per_actor)
     consumer = Consumer(rows)
-    _until_interrupted(lambda: _wait_for_workers(consumer, actor), actor)
-    _until_interrupted(lambda: _follow(consumer, actor, show), actor)
-    consumer.join(STOP_SECONDS)
-    print("DEBUG", consumer.is_alive(), repr(consumer.error), len(consumer.finished))
+    with _interrupted_by_sigterm():
+        _until_interrupted(lambda: _wait_for_workers(consumer, actor), actor)
+        _until_interrupted(lambda: _follow(consumer, actor, show), actor)
+    consumer.ended.wait(STOP_SECONDS)
     stop: Stop | None = ray.get(actor.stopped.remote())
     if consumer.error and not stop:
         raise EvolrayError(f"Ray gave up: {_first_line(consumer.error)}") from consumer.error
@@ -95,14 +104,26 @@ def run_shards(
 def _wait_for_workers(consumer: "Consumer", coordinator: Any) -> None:
     with _without_known_noise():
         consumer.start()
-        while consumer.is_alive() and not ray.get(coordinator.has_workers.remote()):
-            consumer.join(FIRST_POLL_SECONDS)
+        while not (consumer.ended.wait(FIRST_POLL_SECONDS) or ray.get(coordinator.has_workers.remote())):
+            pass
 
 
 def _follow(consumer: "Consumer", coordinator: Any, show: Callable[[Snapshot], None]) -> None:
-    while consumer.is_alive():
-        consumer.join(POLL_SECONDS)
+    while not consumer.ended.wait(POLL_SECONDS):
         show(ray.get(coordinator.snapshot.remote()))
+
+
+@contextmanager
+def _interrupted_by_sigterm() -> Iterator[None]:
+    """`ray job stop` sends SIGTERM: the same as Ctrl-C. Set here because ray.init() puts in a handler of its own."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _until_interrupted(wait: Callable[[], None], coordinator: Any) -> None:
@@ -120,6 +141,11 @@ class Shards:
     def __init__(self, plan: Plan, run: str, coordinator: Any) -> None:
         name = f"{ray.get_runtime_context().get_node_id()[:8]}-{uuid.uuid4().hex[:8]}"
         folder = open_folder(run)
+        # What is loaded by now stays. Left to itself, the collector scans it and all open lineages again and again, and
+        # took a fifth of the time per call.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)
         os.environ.update(ray.get(coordinator.keys.remote()))
         if not folder.exists("run.yaml"):
             coordinator.stop.remote(Stop("error", _not_seen(folder.url)))
@@ -192,13 +218,17 @@ class Metrics:
 
 
 class Consumer(threading.Thread):
-    """Reads the rows as shards end, so that the main thread is free to show progress and to be interrupted."""
+    """Reads the rows as shards end, so that the main thread is free to show progress and to be interrupted.
+
+    Wait for `ended`, not for the thread: in Python 3.11 an interrupted join() takes a running thread for a dead one.
+    """
 
     def __init__(self, dataset: ray.data.Dataset) -> None:
         super().__init__(name="shards", daemon=True)
         self._dataset = dataset
         self.finished: dict[int, Accounts] = {}
         self.error: Exception | None = None
+        self.ended = threading.Event()
 
     def run(self) -> None:
         try:
@@ -207,6 +237,8 @@ class Consumer(threading.Thread):
                     self.finished[int(row["shard"])] = Accounts.from_json(json.loads(row["accounts"]))
         except Exception as error:
             self.error = error
+        finally:
+            self.ended.set()
 
 
 def _dataset(

@@ -67,7 +67,8 @@ def test_a_terminal_shows_generations_reasons_rates_and_cost(clock: Clock, lines
     shown = out.getvalue()
     for text in (
         "evolving 1,200 roots", "1,200", "900", "95", "no_information_gain 70", "refusal 25", "timeout 5",
-        "4,321 calls", "32/s", "61 of 64 in flight", "17 refused", "1,500,000 + 250,000 tokens", "cost 12.35", "3 shards open",
+        "4,321 calls", "32/s", "61 of 64 in flight", "17 refused", "1,500,000 + 250,000 tokens",
+        "cost 12.35", "3 shards open",
     ):  # fmt: skip
         assert text in shown, text
     assert lines() == []

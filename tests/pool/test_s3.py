@@ -209,10 +209,10 @@ def test_an_interrupted_run_goes_on_with_what_was_answered(
         patched.setattr(worker_module, "DRAIN_SECONDS", 0.0)
         _, finished = evolve(config, calls_before_stop=20)
     folder = open_folder(config.run)
-    assert finished == [] and shards_in(folder, "pool") == []
+    assert len(finished) < 3 and shards_in(folder, "pool") == finished  # the last shard has a single root
     assert sum(len(read_ledger(folder, shard)) for shard in shards_with_ledger(folder)) == 20
-    rest, finished = evolve(config)
-    assert finished == [0, 1, 2]
+    rest, more = evolve(config)
+    assert sorted(finished + more) == [0, 1, 2]
     digest = Pool(config.run).digest()
     config.run = str(tmp_path / "local")
     whole, _ = evolve(config)
