@@ -30,7 +30,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the checkout that the script lies in, installed or not
 
-from benchmarks.saturation import SIGMA, Row, check_ended, evolve_command, print_table, start, synthetic_seeds
+from benchmarks.measuring import SIGMA, Row, check_ended, evolve_command, print_table, start, synthetic_seeds
 from evolray.teachers.simulated_server import fetch, running
 from evolray.teachers.simulated_settings import ServerSettings
 

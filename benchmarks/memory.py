@@ -19,7 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the checkout that the script lies in, installed or not
 
-from benchmarks.saturation import (
+from benchmarks.measuring import (
     SAMPLE_SECONDS,
     Row,
     check_ended,

@@ -5,7 +5,6 @@ Where a run has to be worked off, a worker in this process takes the place of Ra
 
 import json
 import logging
-import signal
 import socket
 import sys
 import time
@@ -44,15 +43,14 @@ ROOTS, GENERATIONS = 12, 2
 
 @pytest.fixture(autouse=True)
 def as_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What the command sets for its process is undone: the log's handler, the answer to SIGTERM."""
-    logger, on_sigterm = logging.getLogger("evolray"), signal.getsignal(signal.SIGTERM)
+    """What the command sets for its process is undone: the log's handler and level."""
+    logger = logging.getLogger("evolray")
     handlers, level, propagate = list(logger.handlers), logger.level, logger.propagate
     monkeypatch.setattr(logger, "handlers", [])
     monkeypatch.setenv("COLUMNS", "200")
     for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
     yield
-    signal.signal(signal.SIGTERM, on_sigterm)
     logger.handlers, logger.propagate = handlers, propagate
     logger.setLevel(level)
 
@@ -410,6 +408,8 @@ def test_a_spent_budget_is_4_and_a_larger_one_goes_on_without_asking_twice(
     assert (manifest(tmp_path)["status"], manifest(tmp_path)["message"]) == ("out_of_budget", last[len("evolray: ") :])
 
     assert main([*command, "budget.calls=20"]) == 4
+    ledger = b"".join(path.read_bytes() for path in run_of(tmp_path).glob("ledger/*/*"))
+    assert ledger.count(b"\n") == 20  # the second run found the budget spent
     whole = [argument.replace("/run", "/whole") if argument.startswith("run=") else argument for argument in command]
     assert main(whole) == 0
     calls = json.loads((tmp_path / "whole" / "manifest.json").read_text())["calls"]
@@ -439,12 +439,6 @@ def test_ctrl_c_before_the_engine_runs_is_130_too(here: SimpleNamespace, command
     assert main(command) == 130
     err = printed()[1]
     assert "evolray: interrupted" in err and "Traceback" not in err
-
-
-def test_sigterm_ends_a_run_like_ctrl_c(here: SimpleNamespace, command: list[str], printed: Printed) -> None:
-    here.before = lambda coordinator: signal.raise_signal(signal.SIGTERM)
-    assert main(command) == 130
-    assert "Traceback" not in printed()[1]
 
 
 def test_an_engine_that_breaks_is_1_and_noted(

@@ -176,7 +176,7 @@ def test_jobs_are_short(path: str) -> None:
         ("evolray.cli", "ray torch openai transformers deepspeed datasets"),
         ("evolray.pool.pool", "ray torch openai pandas transformers datasets"),
         ("evolray.pool.seeds", "ray torch openai pandas transformers datasets"),
-        ("evolray.teachers.endpoint", "ray torch pyarrow"),
+        ("evolray.teachers.endpoint_teacher", "ray torch pyarrow"),
         ("evolray.teachers.simulated", "ray torch openai aiohttp pyarrow"),
     ],
 )

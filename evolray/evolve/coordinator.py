@@ -79,6 +79,10 @@ class Coordinator:
         )
 
     @property
+    def groups(self) -> list[str]:
+        return list(self._allotments)
+
+    @property
     def has_workers(self) -> bool:
         return bool(self._shards_open)
 

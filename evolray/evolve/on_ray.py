@@ -16,6 +16,7 @@ import tempfile
 import threading
 import time
 import uuid
+from collections import Counter as Tally
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -43,11 +44,16 @@ RAY_SETTINGS = {
 }
 
 # What Ray 2.60 says at every start, whatever is done about it, and what nobody can act on.
-QUIET_LOGGERS = ("ray._private.authentication.authentication_token_setup", "ray.data._internal.progress")
+QUIET_LOGGERS = {
+    "ray._private.authentication.authentication_token_setup": logging.ERROR,
+    "ray.data._internal.progress": logging.ERROR,
+    "ray.data": logging.WARNING,
+}
 QUIET_LINES = ("has constructor arguments in the object store and max_restarts > 0",)
 
 POLL_SECONDS = 0.5
 FIRST_POLL_SECONDS = 0.05
+METRICS_SECONDS = 1.0
 GC_THRESHOLDS = (20_000, 20, 50)
 STOP_SECONDS = 10.0  # after Ctrl-C; longer than the workers take to drain
 ACTORS_READY_SECONDS = 60
@@ -64,8 +70,8 @@ def cluster() -> Iterator[None]:
         return
     for name, value in RAY_SETTINGS.items():
         os.environ.setdefault(name, value)
-    for name in QUIET_LOGGERS:
-        logging.getLogger(name).setLevel(logging.ERROR)
+    for name, level in QUIET_LOGGERS.items():
+        logging.getLogger(name).setLevel(level)
     ray.init(logging_level=logging.WARNING, log_to_driver=False)
     try:
         yield
@@ -86,9 +92,9 @@ def run_shards(
 
     `show` is called about twice a second. KeyboardInterrupt stops the run, within `STOP_SECONDS`.
     """
-    keys = {name: os.environ[name] for name in {e.api_key_env for e in plan.endpoints} if name in os.environ}
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    actor = CoordinatorActor.options(scheduling_strategy=here).remote(coordinator, keys)  # type: ignore[attr-defined]
+    actor = CoordinatorActor.options(scheduling_strategy=here).remote(coordinator)  # type: ignore[attr-defined]
+    ray.get(actor.entrust.remote(_keys(plan)))
     rows = _dataset(plan, actor, run, shards, engine, shards_per_actor)
     consumer = Consumer(rows)
     with _interrupted_by_sigterm():
@@ -135,6 +141,11 @@ def _until_interrupted(wait: Callable[[], None], coordinator: Any) -> None:
         ray.get(coordinator.stop.remote(Stop("interrupted", "interrupted")))
 
 
+def _keys(plan: Plan) -> dict[str, str]:
+    names = {endpoint.api_key_env for endpoint in plan.endpoints}
+    return {name: os.environ[name] for name in names if name in os.environ}
+
+
 class Shards:
     """What Ray Data runs: an actor with a worker. Never raises, since that would end the job with a traceback."""
 
@@ -164,8 +175,13 @@ class Shards:
 
 @ray.remote(num_cpus=0)
 class CoordinatorActor:
-    def __init__(self, coordinator: Coordinator, keys: dict[str, str]) -> None:
-        self._coordinator, self._keys, self._metrics = coordinator, keys, Metrics()
+    def __init__(self, coordinator: Coordinator) -> None:
+        self._coordinator, self._metrics = coordinator, Metrics()
+        self._keys: dict[str, str] = {}
+
+    def entrust(self, keys: dict[str, str]) -> None:
+        """Not an argument of the constructor: those are kept by the cluster for as long as it remembers the actor."""
+        self._keys = keys
 
     def exchange(self, report: Report) -> Orders:
         orders = self._coordinator.exchange(report, time.monotonic())
@@ -198,21 +214,31 @@ class Metrics:
         self._outcomes = Counter("evolray_outcomes", "Ended generations of lineages.", ("generation", "fate", "reason"))
         self._refused = Counter("evolray_refused_calls", "Calls that an endpoint refused (HTTP 429).", ("endpoint",))
         self._in_flight = Gauge("evolray_calls_in_flight", "Calls in flight.", ("endpoint",))
+        self._gathered, self._refusals, self._recorded = Accounts(), Tally[str](), 0.0
         self._limit = Gauge("evolray_calls_in_flight_limit", "The limit of calls in flight.", ("endpoint",))
 
     def observe(self, report: Report, coordinator: Coordinator) -> None:
-        for purpose, usage in report.lineages.usage.items():
+        """Gathers reports and hands them on once a second, since every recorded value costs Ray some CPU."""
+        self._gathered.add(Accounts(outcomes=report.lineages.outcomes, usage=report.lineages.usage))
+        for group, seen in report.usage.items():
+            self._refusals[group] += seen.refused
+        if time.monotonic() - self._recorded >= METRICS_SECONDS:
+            self._record(coordinator)
+
+    def _record(self, coordinator: Coordinator) -> None:
+        gathered, self._gathered, self._recorded = self._gathered, Accounts(), time.monotonic()
+        for purpose, usage in gathered.usage.items():
             self._calls.inc(usage.calls, {"purpose": purpose})
             for side, tokens in (("prompt", usage.prompt_tokens), ("completion", usage.completion_tokens)):
                 if tokens:
                     self._tokens.inc(tokens, {"purpose": purpose, "side": side})
-        if cost := coordinator.cost(report.lineages.usage):
+        if cost := coordinator.cost(gathered.usage):
             self._cost.inc(cost)
-        for (generation, _, fate, reason), number in report.lineages.outcomes.items():
+        for (generation, _, fate, reason), number in gathered.outcomes.items():
             self._outcomes.inc(number, {"generation": str(generation), "fate": fate, "reason": reason})
-        for group, seen in report.usage.items():
-            if seen.refused:
-                self._refused.inc(seen.refused, {"endpoint": group})
+        for group in coordinator.groups:
+            if refused := self._refusals.pop(group, 0):
+                self._refused.inc(refused, {"endpoint": group})
             self._in_flight.set(coordinator.in_flight(group), {"endpoint": group})
             self._limit.set(coordinator.limit(group), {"endpoint": group})
 
@@ -244,11 +270,10 @@ class Consumer(threading.Thread):
 def _dataset(
     plan: Plan, coordinator: Any, run: str, shards: list[int], engine: EngineConfig, shards_per_actor: int
 ) -> ray.data.Dataset:
-    context = ray.data.DataContext.get_current()
+    actors = min(engine.actors, len(shards))
+    context = ray.data.DataContext.get_current().copy()
     context.enable_progress_bars = False  # ours says more
     context.print_on_execution_start = False
-    logging.getLogger("ray.data").setLevel(logging.WARNING)
-    actors = min(engine.actors, len(shards))
     if actors > 1:
         # Otherwise the first actor to be ready takes more than its share of the shards and keeps it.
         context.wait_for_min_actors_s = ACTORS_READY_SECONDS
@@ -258,15 +283,16 @@ def _dataset(
         max_tasks_in_flight_per_actor=shards_per_actor + 2,
         enable_true_multi_threading=True,
     )
-    descriptors = ray.data.from_items([{"shard": shard} for shard in shards], override_num_blocks=len(shards))
-    return descriptors.map_batches(
-        Shards,
-        fn_constructor_args=(plan, run, coordinator),
-        batch_size=None,
-        batch_format="numpy",
-        num_cpus=engine.cpus_per_actor,
-        compute=pool,
-    )
+    with ray.data.DataContext.current(context):
+        descriptors = ray.data.from_items([{"shard": shard} for shard in shards], override_num_blocks=len(shards))
+        return descriptors.map_batches(
+            Shards,
+            fn_constructor_args=(plan, run, coordinator),
+            batch_size=None,
+            batch_format="numpy",
+            num_cpus=engine.cpus_per_actor,
+            compute=pool,
+        )
 
 
 @contextmanager

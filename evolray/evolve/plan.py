@@ -15,7 +15,7 @@ from evolray.method.domains import DOMAINS, Domain
 from evolray.method.evolution import Method
 from evolray.method.teacher import Call, Purpose
 from evolray.pool.accounts import Usage
-from evolray.teachers.endpoint import Endpoint
+from evolray.teachers.endpoint_settings import Endpoint
 from evolray.teachers.scripted import Answer
 
 ROLES: dict[Purpose, str] = {"evolve": "teacher", "judge": "judge", "respond": "responder"}
@@ -24,7 +24,10 @@ LARGEST_FOUND_LIMIT = 1024  # what max_in_flight=auto may find; as many roots mu
 ROOTS_PER_SLOT = 8  # open roots per call in flight, so that the end of a shard never leaves the teacher idle
 
 # What a model's settings share with every rerun of a run: another value would make another pool.
-IDENTITY = ("kind", "model", "system", "temperature", "top_p", "max_tokens", "extra_body", "script", "flaws")
+IDENTITY = (
+    "kind", "model", "system", "temperature", "top_p", "max_tokens", "frequency_penalty", "presence_penalty",
+    "extra_body", "script", "flaws",
+)  # fmt: skip
 
 Script = Callable[[Call], Answer]
 
@@ -198,5 +201,6 @@ def _import(name: str, setting: str) -> Any:
         sys.path.insert(0, os.getcwd())
     try:
         return getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise UserError(f"{setting}={name}: cannot be imported ({error}); expected package.module:NAME.") from None
+    except Exception as error:  # a user's module may break in any way
+        why = f"{type(error).__name__}: {error}"
+        raise UserError(f"{setting}={name}: cannot be imported ({why}); expected package.module:NAME.") from None

@@ -26,7 +26,7 @@ from evolray.teachers.throttle import Grant, Usage
 
 logger = logging.getLogger(__name__)
 
-EXCHANGE_SECONDS = 0.2
+EXCHANGE_SECONDS = 0.25
 DRAIN_SECONDS = 3.0  # how long calls in flight may still be answered once the run stops
 
 StopKind = Literal["interrupted", "out_of_budget", "endpoint", "error"]

@@ -45,7 +45,7 @@ class Domain:
         return random.choices(self.operators, self.weights or None)[0]
 
     def weighted(self, weights: Mapping[str, float]) -> "Domain":
-        """The same domain with other odds; an operator that is not named keeps weight 1.
+        """The same domain with other odds; an operator that is not named keeps its own.
 
         Raises UserError for an unknown operator, a negative weight, or when nothing is left to choose.
         """
@@ -57,7 +57,8 @@ class Domain:
                 raise UserError(f"operators.{name}: domain {self.name!r} has no such operator; {hint}")
             if not 0 <= weight < math.inf:
                 raise UserError(f"operators.{name}={weight}: a weight is a number from 0.")
-        odds = tuple(float(weights.get(name, 1.0)) for name in names)
+        own = dict(zip(names, self.weights or [1.0] * len(names), strict=True))
+        odds = tuple(float(weights.get(name, own[name])) for name in names)
         if not sum(odds):
             raise UserError("operators: every weight is 0, so nothing could be chosen; leave at least one above 0.")
         return replace(self, weights=odds)

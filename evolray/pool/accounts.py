@@ -7,7 +7,7 @@ outcomes, so an outcome that got lost on the way makes `check` fail.
 import hashlib
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from evolray.errors import EvolrayError
@@ -16,6 +16,7 @@ from evolray.records import Eliminated, Outcome, Record
 Fate = Literal["kept", "eliminated", "failed"]
 
 DIGEST_RANGE = 2**256
+RECORD_FIELDS = tuple(one.name for one in fields(Record))
 
 
 @dataclass
@@ -114,7 +115,8 @@ class Accounts:
 
 def row_hash(record: Record) -> int:
     """SHA-256 over every field."""
-    return int.from_bytes(hashlib.sha256(repr(astuple(record)).encode("utf-8", "surrogatepass")).digest(), "big")
+    values = repr([getattr(record, name) for name in RECORD_FIELDS])
+    return int.from_bytes(hashlib.sha256(values.encode("utf-8", "surrogatepass")).digest(), "big")
 
 
 def _row() -> dict[str, Any]:

@@ -71,7 +71,8 @@ class Bench:
     seeds: str
     settings: dict[str, Any] = field(default_factory=dict)
     coordinator: Coordinator = field(init=False)
-    on_stop: Callable[[], object] = lambda: None
+    on_stop: Callable[[], None] = lambda: None
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     def config(self, **settings: Any) -> EvolveConfig:
         values = {
@@ -96,11 +97,17 @@ class Bench:
         async def exchange(report: Report) -> Orders:
             orders = self.coordinator.exchange(report, time.monotonic())
             if orders.stop:
-                asyncio.get_running_loop().call_soon(self.on_stop)
+                self.tasks.append(asyncio.create_task(self.later()))
             return orders
 
         todo = [shard for shard in sorted(intake.shards) if shard not in done]
         return {result.shard: result.accounts for result in work(plan, self.folder, exchange, todo)}
+
+    async def later(self) -> None:
+        """A while after the worker has heard of the stop."""
+        for _ in range(50):
+            await asyncio.sleep(0)
+        self.on_stop()
 
     def spent(self) -> dict[str, Usage]:
         accounts = Accounts()
@@ -594,6 +601,18 @@ def test_a_retry_leaves_verdicts_alone_that_were_settled_at_a_second_attempt(ben
     assert bench.failed() == 0
     assert {one[1] for one in retry.asked} == {"respond"}
     assert retry.asked.total() == failed
+
+
+def test_a_verdict_at_the_second_attempt_is_replayed_with_the_first(bench: Bench) -> None:
+    asked = Asked(lambda call: "Hard to say." if call.purpose == "judge" and not call.attempt else simulated(call))
+    bench.run(asked)
+    before = bench.files()
+    assert bench.failed() == 0 and any(attempt for _, _, attempt in asked.asked)
+    shutil.rmtree(bench.folder.path / "pool")
+    again = Asked()
+    bench.run(again)
+    assert again.asked.total() == 0
+    assert bench.files() == before
 
 
 def test_what_a_retry_settled_stays_settled(bench: Bench, whole: Whole) -> None:

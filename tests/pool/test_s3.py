@@ -16,6 +16,7 @@ from evolray.errors import EvolrayError
 from evolray.evolve import worker as worker_module
 from evolray.evolve.coordinator import Coordinator
 from evolray.evolve.plan import make_plan
+from evolray.evolve.stage import Run
 from evolray.evolve.worker import Orders, Report, Stop, Worker
 from evolray.method.teacher import Call, Completion
 from evolray.pool.accounts import Accounts
@@ -230,6 +231,8 @@ def test_credentials_are_in_nothing_that_is_left(config: EvolveConfig) -> None:
     address = config.run.replace("s3://", f"s3://{KEY_ID}:a-secret%2Fof%2Bthe-tests@")
     config.run = address
     evolve(config)
+    plan = make_plan(config, script=lambda call: "")
+    Run(config, plan, open_folder(address)).write("complete")  # the descriptions of a real run
     folder = open_folder(address)
     left: dict[str, Any] = objects(
         folder, "seeds", "pool", "eliminated", "failed", *(f"ledger/{n:05d}" for n in range(3))
