@@ -25,7 +25,7 @@ AUTO = "auto"
 
 @dataclass
 class ModelConfig:
-    """Who answers. Sampling defaults are WizardLM's: temperature 1, top_p 0.9, 2048 tokens (arXiv 2304.12244, section 4).
+    """Who answers. Sampling defaults are WizardLM's (arXiv 2304.12244, section 4).
 
     A sampling field set to null is not sent; some reasoning models refuse them.
     """

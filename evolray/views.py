@@ -103,7 +103,9 @@ def _status(manifest: Manifest) -> str:
     if age > STALE_SECONDS:
         return f"not heard of for {age:,.0f} s (killed? the same command goes on), {shards}"
     live = manifest.live
-    now = f"{live['outcomes']:,} outcomes, {live['calls']:,} calls, {live['in_flight']} in flight" if live else "starting"
+    now = (
+        f"{live['outcomes']:,} outcomes, {live['calls']:,} calls, {live['in_flight']} in flight" if live else "starting"
+    )
     return f"running, {shards}; {now}"
 
 

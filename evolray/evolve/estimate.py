@@ -41,7 +41,7 @@ class Estimate:
         return [
             f"{self.roots:,} roots x {self.generations} generations: at most about {total:,} calls, {price}",
             *rows,
-            f"Assumed: {RESPONSE_TOKENS} tokens a response, {GROWTH_WORDS} more words a generation, nothing eliminated.",
+            f"Assumed: {RESPONSE_TOKENS} tokens a response, {GROWTH_WORDS} more words a generation, all kept.",
         ]
 
 

@@ -10,9 +10,6 @@ import gc
 import json
 import logging
 import os
-import signal
-import sys
-import tempfile
 import threading
 import time
 import uuid
@@ -32,6 +29,7 @@ from evolray.errors import EvolrayError
 from evolray.evolve.coordinator import Coordinator
 from evolray.evolve.plan import Plan
 from evolray.evolve.progress import Snapshot
+from evolray.evolve.terminal import interrupted_by_sigterm, without_known_noise
 from evolray.evolve.worker import Orders, Report, Stop, Worker
 from evolray.pool.accounts import Accounts
 from evolray.pool.layout import open_folder
@@ -49,7 +47,6 @@ QUIET_LOGGERS = {
     "ray.data._internal.progress": logging.ERROR,
     "ray.data": logging.WARNING,
 }
-QUIET_LINES = ("has constructor arguments in the object store and max_restarts > 0",)
 
 POLL_SECONDS = 0.5
 FIRST_POLL_SECONDS = 0.05
@@ -94,12 +91,12 @@ def run_shards(
     """
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     actor = CoordinatorActor.options(scheduling_strategy=here).remote(coordinator)  # type: ignore[attr-defined]
-    ray.get(actor.entrust.remote(_keys(plan)))
+    actor.entrust.remote(_keys(plan))
     rows = _dataset(plan, actor, run, shards, engine, shards_per_actor)
     consumer = Consumer(rows)
-    with _interrupted_by_sigterm():
-        _until_interrupted(lambda: _wait_for_workers(consumer, actor), actor)
-        _until_interrupted(lambda: _follow(consumer, actor, show), actor)
+    with interrupted_by_sigterm():
+        if not _interrupted(lambda: _wait_for_workers(consumer, actor), actor):
+            _interrupted(lambda: _follow(consumer, actor, show), actor)
     consumer.ended.wait(STOP_SECONDS)
     stop: Stop | None = ray.get(actor.stopped.remote())
     if consumer.error and not stop:
@@ -108,7 +105,7 @@ def run_shards(
 
 
 def _wait_for_workers(consumer: "Consumer", coordinator: Any) -> None:
-    with _without_known_noise():
+    with without_known_noise():
         consumer.start()
         while not (consumer.ended.wait(FIRST_POLL_SECONDS) or ray.get(coordinator.has_workers.remote())):
             pass
@@ -119,26 +116,14 @@ def _follow(consumer: "Consumer", coordinator: Any, show: Callable[[Snapshot], N
         show(ray.get(coordinator.snapshot.remote()))
 
 
-@contextmanager
-def _interrupted_by_sigterm() -> Iterator[None]:
-    """`ray job stop` sends SIGTERM: the same as Ctrl-C. Set here because ray.init() puts in a handler of its own."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+def _interrupted(wait: Callable[[], None], coordinator: Any) -> bool:
+    """Whether KeyboardInterrupt ended the wait. The workers are told, and go on to write down what is answered."""
     try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _until_interrupted(wait: Callable[[], None], coordinator: Any) -> None:
-    """KeyboardInterrupt does not end the wait at once: the workers get the time to write down what is answered."""
-    try:
-        if ray.get(coordinator.stopped.remote()) is None:
-            wait()
+        wait()
     except KeyboardInterrupt:
         ray.get(coordinator.stop.remote(Stop("interrupted", "interrupted")))
+        return True
+    return False
 
 
 def _keys(plan: Plan) -> dict[str, str]:
@@ -157,7 +142,7 @@ class Shards:
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
-        os.environ.update(ray.get(coordinator.keys.remote()))
+        os.environ.update(_fetch_keys(coordinator))
         if not folder.exists("run.yaml"):
             coordinator.stop.remote(Stop("error", _not_seen(folder.url)))
 
@@ -173,11 +158,17 @@ class Shards:
         return {"shard": batch["shard"], "accounts": np.array(accounts, dtype=object)}
 
 
+def _fetch_keys(coordinator: Any) -> dict[str, str]:
+    while (keys := ray.get(coordinator.keys.remote())) is None:
+        time.sleep(FIRST_POLL_SECONDS)
+    return dict(keys)
+
+
 @ray.remote(num_cpus=0)
 class CoordinatorActor:
     def __init__(self, coordinator: Coordinator) -> None:
         self._coordinator, self._metrics = coordinator, Metrics()
-        self._keys: dict[str, str] = {}
+        self._keys: dict[str, str] | None = None
 
     def entrust(self, keys: dict[str, str]) -> None:
         """Not an argument of the constructor: those are kept by the cluster for as long as it remembers the actor."""
@@ -200,7 +191,8 @@ class CoordinatorActor:
     def stopped(self) -> Stop | None:
         return self._coordinator.stopped
 
-    def keys(self) -> dict[str, str]:
+    def keys(self) -> dict[str, str] | None:
+        """None as long as the driver's word has not arrived."""
         return self._keys
 
 
@@ -293,25 +285,6 @@ def _dataset(
             num_cpus=engine.cpus_per_actor,
             compute=pool,
         )
-
-
-@contextmanager
-def _without_known_noise() -> Iterator[None]:
-    """Hold back what is written to stderr, by Ray's C++ part too, and then write all of it but `QUIET_LINES`."""
-    sys.stderr.flush()
-    stderr = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        finally:
-            sys.stderr.flush()
-            os.dup2(stderr, 2)
-            held.seek(0)
-            lines = held.read().decode(errors="replace").splitlines(keepends=True)
-            kept = "".join(line for line in lines if not any(noise in line for noise in QUIET_LINES))
-            os.write(stderr, kept.encode())
-            os.close(stderr)
 
 
 def _not_seen(url: str) -> str:

@@ -84,7 +84,7 @@ class Plan:
             ROLES[purpose]: {name: getattr(role.model, name) for name in IDENTITY}
             for purpose, role in self.roles.items()
         }
-        weights = dict(zip([one.name for one in self.method.domain.operators], self.method.domain.weights))
+        weights = dict(zip(self.method.domain.operator_names, self.method.domain.weights, strict=True))
         return {
             "domain": self.method.domain.name,
             "generations": self.method.generations,

@@ -89,7 +89,8 @@ class Progress:
                 f"{sum(row['failed'].values()):,}", Text(reasons if ended else "", style="dim", overflow="ellipsis"),
             )  # fmt: skip
         calls = Text(
-            f"{now.calls:,} calls  {self._rate():.0f}/s  {now.in_flight} of {now.limit} in flight  {now.refused:,} refused"
+            f"{now.calls:,} calls  {self._rate():.0f}/s  {now.in_flight} of {now.limit} in flight  "
+            f"{now.refused:,} refused"
         )
         money = Text(
             f"{now.prompt_tokens:,} + {now.completion_tokens:,} tokens  cost {now.cost:,.2f}  "

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from evolray.config import EvolveConfig
-from evolray.errors import EvolrayError, UserError
+from evolray.errors import EvolrayError
 from evolray.evolve.coordinator import Coordinator, totals
 from evolray.evolve.estimate import SAMPLE, Estimate, estimate
 from evolray.evolve.plan import ROLES, Plan, Script, make_plan, shards_in_flight
@@ -124,7 +124,7 @@ class Run:
         """Write the manifest. A complete run's accounts must balance (EvolrayError)."""
         accounts = _sum([self._intake.rejected, *self._finished.values()])
         accounts.check()
-        calls, tokens = totals(accounts.usage)
+        calls, _ = totals(accounts.usage)
         manifest = Manifest(
             run=self._folder.url,
             status=status,
@@ -194,7 +194,7 @@ def _finished(folder: Folder, plan: Plan) -> dict[int, Accounts]:
 
 
 def _spent(folder: Folder, finished: dict[int, Accounts], todo: list[int]) -> dict[str, Usage]:
-    """All that was ever paid in this run, by purpose: of finished shards from their accounts, of others from the ledger."""
+    """All that was ever paid, by purpose: of finished shards from their accounts, of others from the ledger."""
     spent = _sum(finished.values())
     opened = sorted(set(todo) & set(shards_with_ledger(folder)))
     with ThreadPoolExecutor(READERS) as readers:

@@ -44,12 +44,16 @@ class Domain:
     def choose(self, random: Random) -> Operator:
         return random.choices(self.operators, self.weights or None)[0]
 
+    @property
+    def operator_names(self) -> list[str]:
+        return [operator.name for operator in self.operators]
+
     def weighted(self, weights: Mapping[str, float]) -> "Domain":
         """The same domain with other odds; an operator that is not named keeps its own.
 
         Raises UserError for an unknown operator, a negative weight, or when nothing is left to choose.
         """
-        names = [operator.name for operator in self.operators]
+        names = self.operator_names
         for name, weight in weights.items():
             if name not in names:
                 near = difflib.get_close_matches(name, names, 1)
@@ -73,7 +77,5 @@ class Domain:
 DOMAINS = {
     "open": Domain("open", operators.OPEN, instruction_rules(OPEN_LEAKS)),
     "code": Domain("code", operators.CODE, instruction_rules(CODE_LEAKS)),
-    "math": Domain(
-        "math", operators.MATH, instruction_rules(MATH_LEAKS), response_prompt=read_prompt("math/response")
-    ),
+    "math": Domain("math", operators.MATH, instruction_rules(MATH_LEAKS), response_prompt=read_prompt("math/response")),
 }

@@ -1,8 +1,8 @@
 """A pool as one file, in the formats that training scripts read.
 
-    .json      Alpaca: a list of {instruction, input, output}
-    .jsonl     one record per line with its id, lineage and context
-    .parquet   the pool's own columns
+.json      Alpaca: a list of {instruction, input, output}
+.jsonl     one record per line with its id, lineage and context
+.parquet   the pool's own columns
 """
 
 import json
@@ -75,6 +75,7 @@ def _write_alpaca(pool: Pool, target: Path, file: IO[str]) -> int:
 
 def _write_lines(records: Iterator[Record], file: IO[str]) -> int:
     written = 0
-    for written, record in enumerate(records, start=1):
+    for record in records:
         file.write(json.dumps({"id": record.id, **asdict(record)}, ensure_ascii=False) + "\n")
+        written += 1
     return written

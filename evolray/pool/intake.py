@@ -2,7 +2,8 @@
 
 A root that is already in a seed shard stays where it is, so a longer seed file adds shards and changes none. Entries
 with one `root_id` are one root: which of them is taken follows from their text and not from their order, the others
-are stored as eliminated (`duplicate_seed`). Entries that cannot be used are stored as failed (`bad_seed`) with their line.
+are stored as eliminated (`duplicate_seed`). Entries that cannot be used are stored as failed (`bad_seed`) with their
+line.
 """
 
 from collections.abc import Iterator

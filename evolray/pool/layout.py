@@ -146,7 +146,9 @@ def hold(folder: Folder) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise UserError(f"{folder.url}: another run is working on it; wait for it, or choose another run=.") from None
+            raise UserError(
+                f"{folder.url}: another run is working on it; wait for it, or choose another run=."
+            ) from None
         yield
 
 

@@ -65,7 +65,9 @@ def read_manifest(folder: Folder) -> Manifest | None:
     try:
         return Manifest(**json.loads(folder.read(MANIFEST)))
     except (ValueError, TypeError) as error:
-        raise UserError(f"{folder.url}/{MANIFEST} cannot be read ({error}); was it edited, or is it of another version?")
+        raise UserError(
+            f"{folder.url}/{MANIFEST} cannot be read ({error}); was it edited, or is it of another version?"
+        ) from None
 
 
 def describe_run(folder: Folder, config: dict[str, Any], prompts: dict[str, str], identity: dict[str, Any]) -> None:

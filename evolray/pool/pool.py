@@ -11,7 +11,17 @@ from evolray.pool.accounts import DIGEST_RANGE, row_hash
 from evolray.pool.intake import REJECTED
 from evolray.pool.layout import Folder, open_folder, shard_name, shards_in
 from evolray.pool.manifest import Manifest, read_manifest
-from evolray.pool.shards import ELIMINATED, FAILED, POOL, SCHEMAS, SEEDS, read_records, read_rows, read_seed_shard, read_table
+from evolray.pool.shards import (
+    ELIMINATED,
+    FAILED,
+    POOL,
+    SCHEMAS,
+    SEEDS,
+    read_records,
+    read_rows,
+    read_seed_shard,
+    read_table,
+)
 from evolray.records import Record
 
 if TYPE_CHECKING:

@@ -23,7 +23,11 @@ def run(folder: Path, seeds: str, **settings: object) -> evolray.Pool:
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    return {f"{kind}/{path.name}": path.read_bytes() for kind in ("pool", "eliminated", "failed") for path in sorted((folder / kind).iterdir())}
+    return {
+        f"{kind}/{path.name}": path.read_bytes()
+        for kind in ("pool", "eliminated", "failed")
+        for path in sorted((folder / kind).iterdir())
+    }
 
 
 @pytest.fixture
@@ -96,7 +100,9 @@ def test_one_more_generation_goes_on_from_the_last(local_ray, tmp_path, seed_row
     assert pool.digest() == run(tmp_path / "fresh", seeds, generations=2, script=noting(asked)).digest()
 
 
-def test_a_spent_budget_stops_the_run_and_a_larger_one_finishes_it(local_ray, tmp_path, seed_rows, seed_file, asked) -> None:
+def test_a_spent_budget_stops_the_run_and_a_larger_one_finishes_it(
+    local_ray, tmp_path, seed_rows, seed_file, asked
+) -> None:
     seeds = seed_file(seed_rows(40))
     with pytest.raises(evolray.BudgetError, match=r"50 of 50 calls"):
         run(tmp_path / "run", seeds, script=noting(asked), budget__calls=50)
@@ -137,7 +143,7 @@ def test_a_refused_key_stops_the_run_with_one_line(local_ray, tmp_path, seed_row
     def refuse(call: Call) -> str:
         raise evolray.EndpointError("the key was refused")
 
-    with pytest.raises(evolray.EndpointError, match="the key was refused .*same command goes on"):
+    with pytest.raises(evolray.EndpointError, match=r"the key was refused .*same command goes on"):
         run(tmp_path / "run", seed_file(seed_rows(40)), script=refuse)
     assert evolray.Pool(str(tmp_path / "run")).manifest.status == "stopped"
 
@@ -148,12 +154,14 @@ def test_a_domain_and_a_script_of_ones_own(local_ray, tmp_path, seed_rows, seed_
 
     def answer(call: Call) -> str:
         text = call.messages[-1].content
-        return {"evolve": text.rpartition("\n")[2] + "!", "judge": "Not Equal", "respond": f"Answer to {text}"}[call.purpose]
+        return {"evolve": text.rpartition("\n")[2] + "!", "judge": "Not Equal", "respond": f"Answer to {text}"}[
+            call.purpose
+        ]
 
     pool = run(tmp_path / "run", seed_file(seed_rows(3)), domain=domain, script=answer)
     assert [record.instruction.count("!") for record in pool.records()] == [0, 1, 2] * 3
     assert {record.domain for record in pool.records()} == {"loud"}
-    last = [record for record in pool.records() if record.generation == 2][0]
+    last = next(record for record in pool.records() if record.generation == 2)
     assert last.response == f"Answer to {last.instruction}"
 
 
