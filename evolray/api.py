@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from evolray.config import EvolveConfig, from_mapping, load
+from evolray.errors import UserError
 from evolray.evolve import stage
 from evolray.evolve.plan import Script
 from evolray.method.domains import Domain
@@ -32,7 +33,12 @@ def evolve(
     elif domain is not None:
         values["domain"] = domain.name
     own = domain if isinstance(domain, Domain) else None
-    return stage.evolve(_config(config, values), domain=own, script=script)
+    loaded = _config(config, values)
+    if loaded.dry_run:
+        raise UserError(
+            "dry_run: evolray.evolve() returns a pool; for an estimate, call evolray.evolve.stage.dry_run()."
+        )
+    return stage.evolve(loaded, domain=own, script=script)
 
 
 def _config(config: EvolveConfig | Mapping[str, Any] | str | None, values: dict[str, Any]) -> EvolveConfig:

@@ -27,7 +27,10 @@ def main(argv: list[str] | None = None) -> int:
     try:
         command(options)
     except Interrupted as error:
-        return _tell(error, f"{error}\nTo go on: {shlex.join(['evolray', *arguments])}")
+        from evolray.pool.seed_formats import without_credentials
+
+        again = shlex.join(["evolray", *(without_credentials(argument) for argument in arguments)])
+        return _tell(error, f"{error}\nTo go on: {again}")
     except KeyboardInterrupt:  # before there was anything to interrupt
         return _tell(Interrupted(), "interrupted")
     except EvolrayError as error:
@@ -55,7 +58,7 @@ def _evolve(options: argparse.Namespace) -> None:
         print("\n".join(stage.dry_run(config).lines()))
         return
     pool = stage.evolve(config)
-    Console().print(run_view(pool.manifest))
+    Console(markup=False, highlight=False).print(run_view(pool.manifest))
 
 
 def _status(options: argparse.Namespace) -> None:
@@ -64,7 +67,7 @@ def _status(options: argparse.Namespace) -> None:
     from evolray.pool.pool import Pool
     from evolray.views import run_view
 
-    Console().print(run_view(Pool(options.run).manifest))
+    Console(markup=False, highlight=False).print(run_view(Pool(options.run).manifest))
 
 
 def _show(options: argparse.Namespace) -> None:
@@ -74,7 +77,7 @@ def _show(options: argparse.Namespace) -> None:
     from evolray.views import lineage_view
 
     pool = Pool(options.run)
-    Console().print(lineage_view(pool.lineage(options.root or pool.longest_lineage())))
+    Console(markup=False, highlight=False).print(lineage_view(pool.lineage(options.root or pool.longest_lineage())))
 
 
 def _export(options: argparse.Namespace) -> None:

@@ -63,7 +63,7 @@ def _generations(rows: list[dict[str, Any]]) -> Table:
     for fate in ("eliminated", "failed"):
         table.add_row(fate, *_across([sum(row[fate].values()) for row in rows]), style=STYLES[fate])
         for reason in sorted({reason for row in rows for reason in row[fate]}):
-            table.add_row(f"  {reason}", *_across([row[fate].get(reason, 0) for row in rows]), style="dim")
+            table.add_row(Text(f"  {reason}"), *_across([row[fate].get(reason, 0) for row in rows]), style="dim")
     return table
 
 
@@ -79,7 +79,7 @@ def _operators(rows: list[dict[str, Any]]) -> Table:
     for row in rows:
         numbers = [row["in"], row["kept"], sum(row["eliminated"].values()), sum(row["failed"].values())]
         share = f"{100 * row['kept'] / row['in']:.1f}" if row["in"] else ""
-        table.add_row(row["operator"], *(f"{number:,}" for number in numbers), share)
+        table.add_row(Text(row["operator"]), *(f"{number:,}" for number in numbers), share)
     return table
 
 

@@ -29,6 +29,14 @@ IDENTITY = (
     "extra_body", "script", "flaws",
 )  # fmt: skip
 
+LEAST = {
+    "timeout_seconds": 0.001,
+    "max_retries": 0,
+    "give_up_seconds": 0,
+    "price_per_million_prompt_tokens": 0,
+    "price_per_million_completion_tokens": 0,
+}
+
 Script = Callable[[Call], Answer]
 
 
@@ -164,6 +172,9 @@ def _limits(model: ModelConfig, name: str) -> Limits:
     limit = model.max_in_flight
     if limit != AUTO and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 1):
         raise UserError(f"{name}.max_in_flight={limit}: expected a number from 1, or auto.")
+    for setting, minimum in LEAST.items():
+        if not getattr(model, setting) >= minimum:
+            raise UserError(f"{name}.{setting}={getattr(model, setting)}: expected {minimum} or more.")
     for setting in ("requests_per_minute", "tokens_per_minute"):
         value = getattr(model, setting)
         if value is not None and not value > 0:
@@ -187,8 +198,6 @@ def _check(config: EvolveConfig) -> None:
         "budget.calls": (config.budget.calls, 1),
         "budget.tokens": (config.budget.tokens, 1),
         "budget.money": (config.budget.money, 0),
-        "teacher.timeout_seconds": (config.teacher.timeout_seconds, 0.001),
-        "teacher.max_retries": (config.teacher.max_retries, 0),
     }
     for key, (value, minimum) in least.items():
         if value is not None and not value >= minimum:

@@ -22,7 +22,7 @@ from evolray.pool.accounts import Accounts, Usage
 from evolray.pool.intake import Intake, take_in
 from evolray.pool.layout import Folder, hold, open_folder, shards_in
 from evolray.pool.ledger import read_ledger, shards_with_ledger
-from evolray.pool.manifest import Manifest, Status, describe_run, read_manifest, write_manifest
+from evolray.pool.manifest import Manifest, Status, check_same_run, describe_run, read_manifest, write_manifest
 from evolray.pool.pool import Pool
 from evolray.pool.seed_formats import without_credentials
 from evolray.pool.seeds import read_seeds
@@ -84,9 +84,10 @@ class Run:
         self._config, self._plan, self._folder = config, plan, folder
         before = read_manifest(folder)
         self._seconds_before = before.seconds if before else 0.0
-        prompts = plan.method.domain.prompt_hashes()
-        describe_run(folder, _described(config, folder), prompts, plan.identity(config))
+        prompts, identity = plan.method.domain.prompt_hashes(), plan.identity(config)
+        check_same_run(folder, prompts, identity)
         self._intake: Intake = take_in(folder, config.seeds, config.engine.shard_size)
+        describe_run(folder, _described(config, folder), prompts, identity)  # not before the seeds are known to be good
         self._finished = _finished(folder, plan)
         self.todo = [shard for shard in sorted(self._intake.shards) if shard not in self._finished]
         self._written = 0.0
@@ -223,7 +224,7 @@ def _described(config: EvolveConfig, folder: Folder) -> dict[str, Any]:
     described["seeds"]["path"] = without_credentials(config.seeds.path)
     for role in ROLES.values():
         if described[role].get("base_url"):
-            described[role]["base_url"] = without_credentials(described[role]["base_url"])
+            described[role]["base_url"] = without_credentials(described[role]["base_url"]).partition("?")[0]
     return described
 
 

@@ -105,8 +105,14 @@ class RememberingTeacher:
         )  # fmt: skip
 
 
-def worth_replaying(entry: Entry) -> bool:
-    """Whether a retry of failed calls should take the entry as it is: a verdict that is none is asked for again."""
+def without_failures(known: dict[str, Entry]) -> dict[str, Entry]:
+    """What a retry of failed calls takes as it is: all but the answers of judges that never came to a verdict."""
+    settled = {entry.record_id for entry in known.values() if entry.purpose == "judge" and is_usable(entry)}
+    return {key: entry for key, entry in known.items() if is_usable(entry) or entry.record_id in settled}
+
+
+def is_usable(entry: Entry) -> bool:
+    """Whether the answer is one: what a judge says may be no verdict."""
     return entry.purpose != "judge" or parse_verdict(entry.text) is not None
 
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from evolray.errors import BudgetError, EndpointError, EvolrayError, Interrupted
 from evolray.evolve.plan import Plan
-from evolray.evolve.teachers import RememberingTeacher, Teachers, worth_replaying
+from evolray.evolve.teachers import RememberingTeacher, Teachers, is_usable, without_failures
 from evolray.method.evolution import evolve_lineage
 from evolray.method.teacher import Purpose
 from evolray.pool.accounts import Accounts
@@ -85,7 +85,8 @@ class Worker:
         self._open: set[asyncio.Task[Any]] = set()
         self._progress = Report(name, {})
         self._loop = asyncio.new_event_loop()
-        threading.Thread(target=self._loop.run_forever, name="calls", daemon=True).start()
+        self._thread = threading.Thread(target=self._run_loop, name="calls", daemon=True)
+        self._thread.start()
         asyncio.run_coroutine_threadsafe(self._start(), self._loop).result()
 
     def run_shard(self, shard: int) -> ShardResult:
@@ -94,8 +95,9 @@ class Worker:
             return ShardResult(shard, None)
         try:
             seeds = read_seed_shard(self._folder, shard)
-            replay = worth_replaying if self._plan.retry_failed else (lambda entry: True)
-            known = read_ledger(self._folder, shard, replay)
+            known = read_ledger(self._folder, shard, is_usable)
+            if self._plan.retry_failed:
+                known = without_failures(known)
             ledger = open_ledger(self._folder, shard)
             teacher = RememberingTeacher(self._plan, self._teachers, shard, known, ledger, self._paid)
             try:
@@ -121,6 +123,13 @@ class Worker:
         """Report for the last time and end the loop."""
         asyncio.run_coroutine_threadsafe(self._finish(), self._loop).result(timeout=10)
         self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+    def _run_loop(self) -> None:
+        try:
+            self._loop.run_forever()
+        finally:
+            self._loop.close()
 
     async def _start(self) -> None:
         self._teachers = Teachers(self._plan)

@@ -7,6 +7,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO
@@ -40,7 +41,8 @@ def export(pool: Pool | str, path: str | Path) -> int:
     except OSError as error:
         raise cannot_write(str(target), error) from error
     finally:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):
+            aside.unlink(missing_ok=True)
     return written
 
 

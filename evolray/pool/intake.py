@@ -12,11 +12,10 @@ from dataclasses import dataclass
 import pyarrow.parquet as pq
 
 from evolray.config import SeedsConfig
-from evolray.errors import UserError
 from evolray.pool.accounts import Accounts
 from evolray.pool.layout import Folder, shard_name, shards_in
 from evolray.pool.seeds import content_key, read_seeds
-from evolray.pool.shards import ELIMINATED, FAILED, SEEDS, encode, read_table
+from evolray.pool.shards import ELIMINATED, FAILED, SEEDS, encode, read_seed_shard
 from evolray.records import SEED, Eliminated, Failed, Seed
 
 REJECTED = "seeds"  # eliminated/seeds.parquet and failed/seeds.parquet belong to the seed file, not to a shard
@@ -43,10 +42,8 @@ def take_in(folder: Folder, config: SeedsConfig, shard_size: int) -> Intake:
     Raises UserError for a file that cannot be read or has no usable seed. Memory: some 200 bytes per root.
     """
     shards = {shard: _rows(folder, shard) for shard in shards_in(folder, SEEDS)}
-    known = {root for shard in shards for root in _root_ids(folder, shard)}
+    known = {int(seed.root_id, 16): content_key(seed) for shard in shards for seed in read_seed_shard(folder, shard)}
     winners = _winners(_read(config), known)
-    if not winners:
-        raise UserError(f"seeds.path={config.path}: no usable seed in it; failed/ of the run says why, line by line.")
     intake = Intake(0, shards, Accounts())
     new: list[Seed] = []
     rejected: list[Eliminated | Failed] = []
@@ -57,7 +54,7 @@ def take_in(folder: Folder, config: SeedsConfig, shard_size: int) -> Intake:
             continue
         root = int(entry.root_id, 16)
         winner = winners[root]
-        if winner is _TAKEN or (root not in known and content_key(entry) != winner):
+        if winner is _TAKEN or content_key(entry) != winner:
             rejected.append(_duplicate(entry))
             continue
         winners[root] = _TAKEN
@@ -76,14 +73,15 @@ def _read(config: SeedsConfig) -> Iterator[Seed | Failed]:
     return read_seeds(config.path, turn=str(config.turn), limit=config.limit)
 
 
-def _winners(entries: Iterator[Seed | Failed], known: set[int]) -> dict[int, bytes]:
-    """root -> content key of the entry that stands for it."""
-    winners: dict[int, bytes] = {}
+def _winners(entries: Iterator[Seed | Failed], known: dict[int, bytes]) -> dict[int, bytes]:
+    """root -> content key of the entry that stands for it: the one in a seed shard, else the smallest."""
+    winners = dict(known)
     for entry in entries:
         if isinstance(entry, Seed):
             root = int(entry.root_id, 16)
-            key = b"known" if root in known else content_key(entry)
-            winners[root] = min(key, winners.get(root, key))
+            if root not in known:
+                key = content_key(entry)
+                winners[root] = min(key, winners.get(root, key))
     return winners
 
 
@@ -111,8 +109,3 @@ def _duplicate(seed: Seed) -> Eliminated:
 def _rows(folder: Folder, shard: int) -> int:
     with folder.open(shard_name(SEEDS, shard)) as file:
         return int(pq.read_metadata(file).num_rows)
-
-
-def _root_ids(folder: Folder, shard: int) -> Iterator[int]:
-    table = read_table(folder, shard_name(SEEDS, shard), columns=["root_id"])
-    return (int(root, 16) for root in table["root_id"].to_pylist())

@@ -19,7 +19,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -74,7 +74,8 @@ class LocalFolder:
             aside.write_bytes(data)
             aside.replace(target)
         except OSError as error:
-            aside.unlink(missing_ok=True)
+            with suppress(OSError):
+                aside.unlink(missing_ok=True)
             raise cannot_write(str(target), error) from error
 
     def exists(self, name: str) -> bool:
@@ -96,7 +97,10 @@ class RemoteFolder:
         try:
             self._files, self._path = fs.FileSystem.from_uri(url)
         except Exception as error:
-            raise UserError(f"run={self.url}: cannot open this URL ({_short(error)}).") from None
+            why = _short(error).replace(url, self.url)
+            for secret in filter(None, (parts.netloc.rpartition("@")[0], parts.query)):
+                why = why.replace(secret, "***")
+            raise UserError(f"run={self.url}: cannot open this URL ({why}).") from None
 
     def open(self, name: str) -> pa.NativeFile:
         return self._files.open_input_file(f"{self._path}/{name}")
@@ -122,9 +126,11 @@ class RemoteFolder:
 
 def open_folder(url: str) -> Folder:
     """Raises UserError for a URL that cannot be opened. Nothing is created yet."""
-    if not str(url).strip():
+    if not url.strip():
         raise UserError("run is empty; expected a path or a URL for the run directory.")
-    return RemoteFolder(str(url).rstrip("/")) if "://" in str(url) else LocalFolder(str(url))
+    if url.startswith("file://"):
+        return LocalFolder(urlsplit(url).path)
+    return RemoteFolder(url.rstrip("/")) if "://" in url else LocalFolder(url)
 
 
 @contextmanager

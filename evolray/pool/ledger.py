@@ -8,6 +8,7 @@ On a file system each line is one write call. On an object store, where nothing 
 segments, each holding the lines of at most `SEGMENT_SECONDS`: that much can be lost with a machine.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -65,12 +66,13 @@ class Ledger(Protocol):
         ...
 
 
-def read_ledger(folder: Folder, shard: int, keep: Callable[[Entry], bool] = lambda entry: True) -> dict[str, Entry]:
-    """What earlier attempts at a shard were answered, by key; of two answers to one call the first counts."""
+def read_ledger(folder: Folder, shard: int, usable: Callable[[Entry], bool] = lambda entry: True) -> dict[str, Entry]:
+    """What earlier attempts at a shard were answered, by key; of several to one call the first usable counts."""
     entries: dict[str, Entry] = {}
     for entry in _entries(folder, shard):
-        if keep(entry):
-            entries.setdefault(entry.key, entry)
+        before = entries.setdefault(entry.key, entry)
+        if before is not entry and usable(entry) and not usable(before):
+            entries[entry.key] = entry
     return entries
 
 
@@ -92,9 +94,11 @@ class AppendedLedger:
     def __init__(self, folder: LocalFolder, name: str) -> None:
         self._path = folder.path / name
         self._file: int | None = None
+        self._torn = False  # whether the last line may have been written in part
 
     def append(self, entry: Entry) -> None:
-        line = entry.to_line()
+        line = (b"\n" if self._torn else b"") + entry.to_line()
+        self._torn = True
         try:
             if self._file is None:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -103,7 +107,8 @@ class AppendedLedger:
         except OSError as error:
             raise cannot_write(str(self._path), error) from error
         if written != len(line):  # a disk that fills up takes part of a line
-            raise EvolrayError(f"{self._path}: no space left. Free some and run the same command again.")
+            raise cannot_write(str(self._path), OSError(errno.ENOSPC, "no space left"))
+        self._torn = False
 
     def close(self) -> None:
         if self._file is not None:

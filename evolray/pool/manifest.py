@@ -71,23 +71,39 @@ def read_manifest(folder: Folder) -> Manifest | None:
 
 
 def describe_run(folder: Folder, config: dict[str, Any], prompts: dict[str, str], identity: dict[str, Any]) -> None:
-    """Write `run.yaml`, or check that the one there describes the same pool.
+    """Write `run.yaml`, unless the one there describes another pool (`check_same_run`)."""
+    check_same_run(folder, prompts, identity)
+    identity = {**identity, "prompts": prompts}
+    described = {"config": config, "identity": identity, "versions": _versions()}
+    folder.write(RUN, yaml.safe_dump(described, sort_keys=False, allow_unicode=True).encode())
 
-    `identity` holds the settings that decide what the pool is. Raises UserError naming those that differ; only
-    `generations` may grow, which goes on with a finished pool.
+
+def check_same_run(folder: Folder, prompts: dict[str, str], identity: dict[str, Any]) -> None:
+    """`identity` holds the settings that decide what the pool is.
+
+    Raises UserError naming the one that differs from the run's; only `generations` may grow, which goes on with a
+    finished pool.
     """
     identity = {**identity, "prompts": prompts}
     if folder.exists(RUN):
-        before = yaml.safe_load(folder.read(RUN))["identity"]
+        before = _read_identity(folder)
         for key in sorted(before.keys() | identity.keys()):
             old, new = before.get(key), identity.get(key)
-            if old != new and not (key == "generations" and new > old):
+            grown = key == "generations" and isinstance(old, int) and isinstance(new, int) and new > old
+            if old != new and not grown:
                 raise UserError(
                     f"{folder.url} was made with {_difference(key, old, new)}. "
                     "Choose another run=, or go back to that setting."
                 )
-    described = {"config": config, "identity": identity, "versions": _versions()}
-    folder.write(RUN, yaml.safe_dump(described, sort_keys=False, allow_unicode=True).encode())
+
+
+def _read_identity(folder: Folder) -> dict[str, Any]:
+    try:
+        identity = yaml.safe_load(folder.read(RUN))["identity"]
+        return {**identity}
+    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError) as error:
+        why = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise UserError(f"{folder.url}/{RUN} cannot be read ({why}); was it edited? Choose another run=.") from None
 
 
 def _difference(key: str, old: Any, new: Any) -> str:

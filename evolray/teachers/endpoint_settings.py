@@ -45,7 +45,8 @@ class Endpoint:
         except ValueError:
             valid = False
         if not valid:
-            raise UserError(f"base_url is {self.base_url!r}; expected a URL such as http://localhost:8000/v1")
+            shown = re.sub("//[^/]*@", "//***@", self.base_url.partition("?")[0])
+            raise UserError(f"base_url is {shown!r}; expected a URL such as http://localhost:8000/v1")
         if not self.model:
             raise UserError(f"no model is named for {self.shown_url}; set teacher.model")
 
@@ -58,6 +59,8 @@ class Endpoint:
 
     def read_key(self) -> str:
         """The key from the environment; "none" for a server on this machine that has none set."""
+        if "@" in urlsplit(self.base_url).netloc:  # the client would send it instead of the key, or break
+            raise UserError(f"base_url holds a password; put the key for {self.shown_url} into {self.api_key_env}")
         key = os.environ.get(self.api_key_env, "").strip()
         if not key and urlsplit(self.base_url).hostname in LOCAL_HOSTS:
             return "none"

@@ -2,8 +2,10 @@
 
 import inspect
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from evolray.method.teacher import Call, Completion
+from evolray.teachers.endpoint_answers import storable
 
 Answer = str | Completion | Exception
 
@@ -28,8 +30,11 @@ class ScriptedTeacher:
         if isinstance(answer, Exception):
             raise answer
         if isinstance(answer, Completion):
-            return answer
+            return replace(answer, text=storable(answer.text))
         prompt_characters = sum(len(turn.content) for turn in call.messages)
         return Completion(
-            text=answer, prompt_tokens=prompt_characters // 4, completion_tokens=len(answer) // 4, model="scripted"
+            text=storable(answer),
+            prompt_tokens=prompt_characters // 4,
+            completion_tokens=len(answer) // 4,
+            model="scripted",
         )
