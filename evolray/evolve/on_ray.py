@@ -16,11 +16,10 @@ import uuid
 from collections import Counter as Tally
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import ray
-import ray.data
 from ray.util.metrics import Counter, Gauge
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -33,6 +32,9 @@ from evolray.evolve.terminal import interrupted_by_sigterm, without_known_noise
 from evolray.evolve.worker import Orders, Report, Stop, Worker
 from evolray.pool.accounts import Accounts
 from evolray.pool.layout import open_folder
+
+if TYPE_CHECKING:
+    import ray.data
 
 logger = logging.getLogger(__name__)
 
@@ -241,7 +243,7 @@ class Consumer(threading.Thread):
     Wait for `ended`, not for the thread: in Python 3.11 an interrupted join() takes a running thread for a dead one.
     """
 
-    def __init__(self, dataset: ray.data.Dataset) -> None:
+    def __init__(self, dataset: "ray.data.Dataset") -> None:
         super().__init__(name="shards", daemon=True)
         self._dataset = dataset
         self.finished: dict[int, Accounts] = {}
@@ -261,11 +263,14 @@ class Consumer(threading.Thread):
 
 def _dataset(
     plan: Plan, coordinator: Any, run: str, shards: list[int], engine: EngineConfig, shards_per_actor: int
-) -> ray.data.Dataset:
+) -> "ray.data.Dataset":
+    import ray.data  # here, so that the coordinator's process need not load it
+
     actors = min(engine.actors, len(shards))
     context = ray.data.DataContext.get_current().copy()
     context.enable_progress_bars = False  # ours says more
     context.print_on_execution_start = False
+    context.memory_usage_poll_interval_s = None  # one thread per open shard otherwise, to no use
     if actors > 1:
         # Otherwise the first actor to be ready takes more than its share of the shards and keeps it.
         context.wait_for_min_actors_s = ACTORS_READY_SECONDS

@@ -20,8 +20,10 @@ async def preflight(endpoint: Endpoint) -> None:
             answer = await client.get("/models", cast_to=bytes)
     except Exception as error:
         failure = failure_of(error)
-        if failure is None or failure.kind == "not_http":
+        if failure is None:
             raise
+        if failure.kind == "not_http":
+            raise EndpointError(f"{endpoint.shown_url} does not speak HTTP; check base_url") from None
         if failure.kind == "timeout":
             raise EndpointError(f"{endpoint.shown_url} does not answer in {PREFLIGHT_SECONDS:g} s") from None
         if failure.kind == "connection":
