@@ -49,10 +49,13 @@ def _tell(error: EvolrayError, message: str) -> int:
 def _evolve(options: argparse.Namespace) -> None:
     from rich.console import Console
 
-    from evolray.config import EvolveConfig, load
+    from evolray.config import EvolveConfig, load, to_yaml
     from evolray.evolve import stage
     from evolray.views import run_view
 
+    if options.settings:
+        print(to_yaml(EvolveConfig), end="")
+        return
     config = load(EvolveConfig, options.arguments)
     if config.dry_run:
         print("\n".join(stage.dry_run(config).lines()))
@@ -94,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
 
     evolve = commands.add_parser("evolve", help="evolve seeds into a pool of instructions with responses")
     evolve.add_argument("arguments", nargs="*", metavar="conf.yaml | key=value", help="later ones win")
+    evolve.add_argument("--settings", action="store_true", help="print all settings with their defaults, and stop")
     evolve.set_defaults(command=_evolve)
 
     status = commands.add_parser("status", help="how a run stands: accounts, calls, tokens, cost")

@@ -611,3 +611,9 @@ def test_the_command_to_go_on_does_not_repeat_a_password(
     err = printed()[1]
     assert "To go on: evolray evolve" in err and "bucket/run" in err
     assert "open-sesame" not in err
+
+
+def test_all_settings_are_printed_with_their_defaults(printed: Printed) -> None:
+    assert main(["evolve", "--settings"]) == 0
+    lines = printed()[0].splitlines()
+    assert {"run: ???", "domain: open", "generations: 4", "  path: ???", "  top_p: 0.9", "  shard_size: 256"} <= {*lines}
