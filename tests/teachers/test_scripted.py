@@ -25,7 +25,7 @@ def test_an_async_function_may_return_a_whole_completion() -> None:
         await asyncio.sleep(0)
         return answer
 
-    assert asyncio.run(ScriptedTeacher(function).complete(CALL)) is answer
+    assert asyncio.run(ScriptedTeacher(function).complete(CALL)) == answer
 
 
 def test_an_exception_is_raised_and_the_call_still_counted() -> None:
