@@ -31,8 +31,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the checkout that the script lies in, installed or not
 
 from benchmarks.measuring import SIGMA, Row, check_ended, evolve_command, print_table, start, synthetic_seeds
-from evolray.teachers.simulated_server import fetch, running
-from evolray.teachers.simulated_settings import ServerSettings
+from evolray.teachers.simulated.server import fetch, running
+from evolray.teachers.simulated.settings import ServerSettings
 
 CASES = {
     "capacity": ServerSettings(latency_seconds=1.0, sigma=SIGMA, capacity=64),

@@ -24,9 +24,9 @@ from evolray.method.evolution import VERDICT_ATTEMPTS
 from evolray.method.operators import render
 from evolray.method.teacher import Completion
 from evolray.records import Seed
-from evolray.teachers.endpoint import open_client
-from evolray.teachers.endpoint_answers import read_completion
-from evolray.teachers.endpoint_settings import Endpoint
+from evolray.teachers.endpoint.answers import read_completion
+from evolray.teachers.endpoint.client import open_client
+from evolray.teachers.endpoint.settings import Endpoint
 from evolray.teachers.simulated import MODEL
 
 Ask = Callable[[str], Awaitable[Completion]]

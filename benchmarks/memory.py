@@ -29,8 +29,8 @@ from benchmarks.measuring import (
     start,
     synthetic_seeds,
 )
-from evolray.teachers.simulated_server import running
-from evolray.teachers.simulated_settings import ServerSettings
+from evolray.teachers.simulated.server import running
+from evolray.teachers.simulated.settings import ServerSettings
 
 MIB = 2**20
 PROGRESS_SECONDS = 15.0

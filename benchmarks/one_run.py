@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.measuring import SAMPLE_SECONDS, check_ended, process_tree, start
-from evolray.teachers.simulated_server import fetch
+from evolray.teachers.simulated.server import fetch
 
 FULL = 0.95  # of the limit counts as full
 

@@ -28,8 +28,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # the checkout that the scri
 from benchmarks.measuring import ROOT, SIGMA, Row, evolve_command, print_table, synthetic_seeds
 from benchmarks.one_run import FULL, Measured, measure
 from evolray.records import Seed
-from evolray.teachers.simulated_server import running
-from evolray.teachers.simulated_settings import ServerSettings
+from evolray.teachers.simulated.server import running
+from evolray.teachers.simulated.settings import ServerSettings
 
 MEDIAN_SECONDS = 1.0
 

@@ -18,7 +18,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command; returns its exit code. Errors of evolray's become one line on stderr."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments[:1] == ["simulate-endpoint"]:  # has flags of its own
-        from evolray.teachers.simulated_server import main as simulate
+        from evolray.teachers.simulated.server import main as simulate
 
         return simulate(arguments[1:])
     options = _parser().parse_args(arguments)

@@ -33,8 +33,8 @@ from evolray.pool.layout import open_folder
 from evolray.pool.pool import Pool
 from evolray.teachers.scripted import Answer
 from evolray.teachers.simulated import SimulatedTeacher
-from evolray.teachers.simulated_server import fetch, running
-from evolray.teachers.simulated_settings import ServerSettings
+from evolray.teachers.simulated.server import fetch, running
+from evolray.teachers.simulated.settings import ServerSettings
 
 Printed = Callable[[], tuple[str, str]]
 KEY = "sk-open-sesame-0123456789"
@@ -616,4 +616,6 @@ def test_the_command_to_go_on_does_not_repeat_a_password(
 def test_all_settings_are_printed_with_their_defaults(printed: Printed) -> None:
     assert main(["evolve", "--settings"]) == 0
     lines = printed()[0].splitlines()
-    assert {"run: ???", "domain: open", "generations: 4", "  path: ???", "  top_p: 0.9", "  shard_size: 256"} <= {*lines}
+    assert {"run: ???", "domain: open", "generations: 4", "  path: ???", "  top_p: 0.9", "  shard_size: 256"} <= {
+        *lines
+    }

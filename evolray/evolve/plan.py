@@ -15,7 +15,7 @@ from evolray.method.domains import DOMAINS, Domain
 from evolray.method.evolution import Method
 from evolray.method.teacher import Call, Purpose
 from evolray.pool.accounts import Usage
-from evolray.teachers.endpoint_settings import Endpoint
+from evolray.teachers.endpoint import Endpoint
 from evolray.teachers.scripted import Answer
 
 ROLES: dict[Purpose, str] = {"evolve": "teacher", "judge": "judge", "respond": "responder"}

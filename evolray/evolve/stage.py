@@ -28,7 +28,7 @@ from evolray.pool.seed_formats import without_credentials
 from evolray.pool.seeds import read_seeds
 from evolray.pool.shards import POOL, read_accounts
 from evolray.records import Seed
-from evolray.teachers.preflight import preflight
+from evolray.teachers.endpoint import preflight
 
 logger = logging.getLogger("evolray")
 

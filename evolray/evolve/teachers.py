@@ -10,7 +10,7 @@ from evolray.method.elimination import parse_verdict
 from evolray.method.teacher import Call, Completion, Purpose, Teacher
 from evolray.pool.accounts import Accounts, Usage
 from evolray.pool.ledger import Entry, Ledger, entry_key
-from evolray.teachers.endpoint_teacher import EndpointTeacher
+from evolray.teachers.endpoint import EndpointTeacher
 from evolray.teachers.scripted import ScriptedTeacher
 from evolray.teachers.simulated import SimulatedTeacher
 from evolray.teachers.throttle import Gate

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from evolray.method.teacher import Call, Completion
-from evolray.teachers.endpoint_answers import storable
+from evolray.teachers.endpoint.answers import storable
 
 Answer = str | Completion | Exception
 

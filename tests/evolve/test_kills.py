@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 import evolray
-from evolray.teachers.simulated_server import ServerSettings, fetch, running
+from evolray.teachers.simulated.server import ServerSettings, fetch, running
 
 pytestmark = pytest.mark.slow
 

@@ -7,8 +7,8 @@ from random import Random
 
 import pytest
 
-from evolray.teachers import arithmetic
-from evolray.teachers.arithmetic import Problem, Step
+from evolray.teachers.simulated import arithmetic
+from evolray.teachers.simulated.arithmetic import Problem, Step
 
 EXAMPLE = Problem("Tom", "apples", 19, (Step("minus", 8, 0), Step("plus", 3, 0)))
 EXAMPLE_TEXT = "Tom has 19 apples. Tom sells 8. Tom finds 3 more. How many apples does Tom have now?"

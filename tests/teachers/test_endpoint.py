@@ -19,11 +19,11 @@ from aiohttp import web
 from evolray.errors import EndpointError, UserError
 from evolray.method.teacher import Call, Completion, TeacherError
 from evolray.records import Turn
-from evolray.teachers.endpoint import connection_reason
-from evolray.teachers.endpoint_answers import storable
-from evolray.teachers.endpoint_settings import Endpoint
-from evolray.teachers.endpoint_teacher import EndpointTeacher
-from evolray.teachers.preflight import preflight
+from evolray.teachers.endpoint.answers import storable
+from evolray.teachers.endpoint.client import connection_reason
+from evolray.teachers.endpoint.preflight import preflight
+from evolray.teachers.endpoint.settings import Endpoint
+from evolray.teachers.endpoint.teacher import EndpointTeacher
 from evolray.teachers.throttle import Gate, Grant
 
 KEY = "sk-test-0123456789abcdef"
@@ -554,7 +554,7 @@ def test_preflight_of_a_server_without_tls_says_so() -> None:
 
 
 def test_preflight_of_a_silent_server_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("evolray.teachers.preflight.PREFLIGHT_SECONDS", 0.1)
+    monkeypatch.setattr("evolray.teachers.endpoint.preflight.PREFLIGHT_SECONDS", 0.1)
 
     async def main() -> None:
         app = web.Application()

@@ -23,9 +23,10 @@ from evolray.method.elimination import Evolved, parse_verdict, reject_instructio
 from evolray.method.operators import DATA_FORMATS, Operator, render
 from evolray.method.teacher import Call, Completion
 from evolray.records import Turn
-from evolray.teachers import arithmetic, simulated, simulated_phrases
-from evolray.teachers.simulated import SimulatedTeacher
-from evolray.teachers.simulated_prompts import kind
+from evolray.teachers.simulated import SimulatedTeacher, arithmetic
+from evolray.teachers.simulated import phrases as simulated_phrases
+from evolray.teachers.simulated import teacher as simulated
+from evolray.teachers.simulated.prompts import kind
 
 INSTRUCTIONS = {
     "open": "Suggest ways in which a city can reduce traffic noise",
@@ -343,7 +344,7 @@ def test_odd_prompts_get_a_response(prompt: str) -> None:
 
 def test_no_engine_or_client_is_needed() -> None:
     program = (
-        "import sys, evolray.teachers.simulated_server\n"
+        "import sys, evolray.teachers.simulated.server\n"
         "print([name for name in ('ray', 'torch', 'openai') if name in sys.modules])"
     )
     environment = {"PYTHONPATH": str(Path(simulated.__file__).parents[2])}

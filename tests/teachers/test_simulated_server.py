@@ -20,11 +20,11 @@ import pytest
 from evolray.method.domains import DOMAINS
 from evolray.method.operators import render
 from evolray.records import Turn
-from evolray.teachers import simulated_server
 from evolray.teachers.simulated import SimulatedTeacher
-from evolray.teachers.simulated_endpoint import SimulatedEndpoint
-from evolray.teachers.simulated_server import fetch, listening, main, running
-from evolray.teachers.simulated_settings import FAULTS, ServerSettings, parse_arguments
+from evolray.teachers.simulated import server as simulated_server
+from evolray.teachers.simulated.endpoint import SimulatedEndpoint
+from evolray.teachers.simulated.server import fetch, listening, main, running
+from evolray.teachers.simulated.settings import FAULTS, ServerSettings, parse_arguments
 
 
 class Client:
@@ -422,8 +422,8 @@ def test_a_port_that_is_taken_is_one_line_and_exit_code_2(capsys: pytest.Capture
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_cleanly_even_while_requests_hang(number: signal.Signals) -> None:
-    root = Path(simulated_server.__file__).parents[2]
-    command = [sys.executable, "-m", "evolray.teachers.simulated_server", "--port", "0", "--fault", "hang=1"]
+    root = Path(simulated_server.__file__).parents[3]
+    command = [sys.executable, "-m", "evolray.teachers.simulated.server", "--port", "0", "--fault", "hang=1"]
     environment = os.environ | {"PYTHONPATH": str(root)}
     pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, env=environment, text=True, **pipes) as child:

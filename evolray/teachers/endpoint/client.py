@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from evolray.teachers.endpoint_settings import Endpoint
+from evolray.teachers.endpoint.settings import Endpoint
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI

@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 
 from evolray.method.teacher import Completion
-from evolray.teachers.endpoint_settings import Endpoint
+from evolray.teachers.endpoint.settings import Endpoint
 
 MAX_RETRY_AFTER_SECONDS = 120.0
 MAX_TEXT_CHARACTERS = 10_000_000

@@ -3,8 +3,8 @@
 import json
 from collections.abc import Callable, Mapping
 
-from evolray.teachers.simulated_draw import Chance
-from evolray.teachers.simulated_phrases import SLOTS
+from evolray.teachers.simulated.draw import Chance
+from evolray.teachers.simulated.phrases import SLOTS
 
 _Rows = list[tuple[int, str, int]]
 

@@ -1,6 +1,6 @@
 """The stock of the simulated teacher: what it appends, invents, answers and gets wrong.
 
-Slots in braces are filled by `evolray.teachers.simulated_draw`. A clause of the open domain adds 10 to 20 words
+Slots in braces are filled by `evolray.teachers.simulated.draw`. A clause of the open domain adds 10 to 20 words
 whatever its slots become, which is the budget of the in-depth prompts; a test counts them.
 """
 

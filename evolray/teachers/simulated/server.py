@@ -2,11 +2,11 @@
 
 So that the real client is what is tested: it queues, refuses, drops, hangs and cuts off as asked.
 
-    python -m evolray.teachers.simulated_server --port 8000 --latency 1.0 --sigma 0.8 --capacity 64 --rpm 6000 \\
+    python -m evolray.teachers.simulated.server --port 8000 --latency 1.0 --sigma 0.8 --capacity 64 --rpm 6000 \\
         --fault 429=0.02,500=0.02,drop=0.01,hang=0.01,malformed=0.01,truncated=0.01,empty=0.01
 
     POST /v1/chat/completions   GET /v1/models      as OpenAI has them (no streaming, one choice)
-    GET /stats                  counters; see `simulated_endpoint.Stats`
+    GET /stats                  counters; see `endpoint.Stats`
     GET /timeline               [[start_seconds, end_seconds, kind], ...] of the answered requests
     POST /reset                 forgets counters, timeline and prompts, and starts the clock and the faults anew
 
@@ -34,8 +34,8 @@ from typing import Any
 
 from aiohttp import web
 
-from evolray.teachers.simulated_endpoint import SimulatedEndpoint
-from evolray.teachers.simulated_settings import KEY_VARIABLE, ServerSettings, as_arguments, parse_arguments
+from evolray.teachers.simulated.endpoint import SimulatedEndpoint
+from evolray.teachers.simulated.settings import KEY_VARIABLE, ServerSettings, as_arguments, parse_arguments
 
 
 async def serve(settings: ServerSettings) -> None:
@@ -71,10 +71,10 @@ async def listening(settings: ServerSettings) -> AsyncIterator[str]:
 @contextlib.contextmanager
 def running(settings: ServerSettings) -> Iterator[str]:
     """The server in a process of its own; yields its base URL and stops it. RuntimeError when it does not start."""
-    root = str(Path(__file__).parents[2])
+    root = str(Path(__file__).parents[3])
     environment = os.environ | {KEY_VARIABLE: settings.api_key}
     environment["PYTHONPATH"] = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
-    command = [sys.executable, "-m", "evolray.teachers.simulated_server", *as_arguments(settings)]
+    command = [sys.executable, "-m", "evolray.teachers.simulated.server", *as_arguments(settings)]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as child:
         try:
             assert child.stdout is not None

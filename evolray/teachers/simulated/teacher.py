@@ -1,14 +1,14 @@
 """The offline teacher: reads the same prompts as a real model and answers them by rule.
 
 It needs no key, no GPU and no download, and is for demos, tests and load. No one should train on what it writes for
-real: only arithmetic word problems (`evolray.teachers.arithmetic`) are really made harder and really solved. Other
-texts get a clause out of a stock, and responses that talk about the instruction without answering it.
+real: only arithmetic word problems (`arithmetic.py`) are really made harder and really solved. Other texts get
+a clause out of a stock, and responses that talk about the instruction without answering it.
 
 An answer is a function of the seed and the prompt (the last user message) alone: the same in any process, on any
 machine. `flaws` is the share of evolutions and responses that show a defect of real endpoints, so that every
 elimination rule has something to do; a prompt that got a flaw gets it again. Verdicts are never flawed.
 
-What is asked is recognised by `simulated_prompts`, the texts are in `simulated_phrases` and `simulated_data`.
+What is asked is recognised by `prompts.py`, the texts are in `phrases.py` and `data.py`.
 """
 
 import asyncio
@@ -17,11 +17,10 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from evolray.method.teacher import Call, Completion
-from evolray.teachers import arithmetic
-from evolray.teachers import simulated_phrases as phrases
-from evolray.teachers.simulated_data import data_block
-from evolray.teachers.simulated_draw import Chance, draw_clause, fill
-from evolray.teachers.simulated_prompts import (
+from evolray.teachers.simulated import arithmetic, phrases
+from evolray.teachers.simulated.data import data_block
+from evolray.teachers.simulated.draw import Chance, draw_clause, fill
+from evolray.teachers.simulated.prompts import (
     CODE_METHODS,
     FIRST,
     FORMAT_CUE,

@@ -26,8 +26,7 @@ from dataclasses import dataclass
 
 from evolray.errors import EndpointError
 from evolray.method.teacher import Call, Completion, TeacherError
-from evolray.teachers.endpoint import Failure, connection_reason, failure_of, open_client
-from evolray.teachers.endpoint_answers import (
+from evolray.teachers.endpoint.answers import (
     CHARACTERS_PER_TOKEN,
     hopeless_message,
     read_completion,
@@ -35,7 +34,8 @@ from evolray.teachers.endpoint_answers import (
     retry_after_seconds,
     server_message,
 )
-from evolray.teachers.endpoint_settings import Endpoint
+from evolray.teachers.endpoint.client import Failure, connection_reason, failure_of, open_client
+from evolray.teachers.endpoint.settings import Endpoint
 from evolray.teachers.throttle import Gate
 
 FIRST_BACKOFF_SECONDS, LONGEST_BACKOFF_SECONDS = 0.5, 30.0

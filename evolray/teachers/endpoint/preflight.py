@@ -5,9 +5,9 @@ import difflib
 import json
 
 from evolray.errors import EndpointError
-from evolray.teachers.endpoint import connection_reason, failure_of, open_client
-from evolray.teachers.endpoint_answers import hopeless_message, storable
-from evolray.teachers.endpoint_settings import Endpoint
+from evolray.teachers.endpoint.answers import hopeless_message, storable
+from evolray.teachers.endpoint.client import connection_reason, failure_of, open_client
+from evolray.teachers.endpoint.settings import Endpoint
 
 PREFLIGHT_SECONDS = 15.0
 

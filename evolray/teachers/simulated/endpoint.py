@@ -17,8 +17,8 @@ from aiohttp import web
 
 from evolray.method.teacher import Completion, Purpose
 from evolray.teachers.simulated import SimulatedTeacher
-from evolray.teachers.simulated_settings import FAULTS, ServerSettings
-from evolray.teachers.simulated_wire import (
+from evolray.teachers.simulated.settings import FAULTS, ServerSettings
+from evolray.teachers.simulated.wire import (
     MALFORMED,
     Refusal,
     Request,
@@ -56,7 +56,7 @@ class Stats:
 
 
 class SimulatedEndpoint:
-    """One server; `evolray.teachers.simulated_server` puts it on a port and says what it answers to."""
+    """One server; `evolray.teachers.simulated.server` puts it on a port and says what it answers to."""
 
     def __init__(self, settings: ServerSettings) -> None:
         self.settings = settings

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from aiohttp import web
 
 from evolray.method.teacher import Completion, Purpose
-from evolray.teachers.simulated_prompts import kind
+from evolray.teachers.simulated.prompts import kind
 
 MALFORMED = (
     ("text/html", b"<html><body><h1>502 Bad Gateway</h1></body></html>"),

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from random import Random
 
-from evolray.teachers.simulated_phrases import SLOTS
+from evolray.teachers.simulated.phrases import SLOTS
 
 _LONG_WORD = re.compile(r"\b[A-Za-z]{5,24}\b")
 _NO_TOPIC = frozenset(
