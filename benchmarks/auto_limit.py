@@ -72,7 +72,7 @@ def run_case(settings: ServerSettings, seconds: float, settle: float, folder: Pa
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(seconds)  # it should not have ended by then
             stats, timeline = fetch(base_url, "stats"), fetch(base_url, "timeline")
-            child.send_signal(signal.SIGINT)
+            child.send_signal(signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(STOP_SECONDS)
         finally:
