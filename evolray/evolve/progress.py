@@ -16,6 +16,8 @@ from evolray.pool.accounts import Accounts
 
 logger = logging.getLogger("evolray")
 
+WINDOW, RECENT = 120, 20  # snapshots; there are about two a second
+
 
 @dataclass
 class Snapshot:
@@ -40,9 +42,8 @@ class Progress:
         self._roots, self._generations, self._log_seconds = roots, generations, log_seconds
         self._console = console or Console(stderr=True)
         self._live = Live(console=self._console, auto_refresh=False) if self._console.is_terminal else None
-        self._started = self._logged = time.monotonic()
-        self._first: int | None = None
-        self._window: list[tuple[float, int]] = []
+        self._logged = time.monotonic()
+        self._window: list[tuple[float, int, int]] = []
 
     def __enter__(self) -> Self:
         if self._live:
@@ -55,9 +56,7 @@ class Progress:
 
     def show(self, now: Snapshot) -> None:
         clock = time.monotonic()
-        self._window = [*self._window, (clock, now.calls)][-20:]
-        if self._first is None:
-            self._first = self._done(now)
+        self._window = [*self._window, (clock, now.calls, self._done(now))][-WINDOW:]
         if self._live:
             self._live.update(self._view(now), refresh=True)
         elif clock - self._logged >= self._log_seconds:
@@ -107,15 +106,15 @@ class Progress:
 
     def _rate(self) -> float:
         """Calls per second over the last few snapshots."""
-        (start, before), (end, after) = self._window[0], self._window[-1]
+        (start, before, _), (end, after, _) = self._window[-RECENT:][0], self._window[-1]
         return (after - before) / (end - start) if end > start else 0.0
 
     def _left(self, now: Snapshot) -> str:
-        done, elapsed = self._done(now) - (self._first or 0), time.monotonic() - self._started
-        if done <= 0 or elapsed < 2:
+        """From the pace of about the last minute: what was done before, or replayed at once, says nothing."""
+        (start, _, before), (end, _, done) = self._window[0], self._window[-1]
+        if done <= before or end - start < 2:
             return "time left unknown"
-        seconds = elapsed / done * (self._expected - self._done(now))
-        return f"{_duration(seconds)} left"
+        return f"{_duration((end - start) / (done - before) * (self._expected - done))} left"
 
 
 def _most(reasons: dict[str, int]) -> list[tuple[str, int]]:
