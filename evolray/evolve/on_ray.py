@@ -69,6 +69,8 @@ def cluster() -> Iterator[None]:
         return
     for name, value in RAY_SETTINGS.items():
         os.environ.setdefault(name, value)
+    import ray.data  # sets up its loggers, so it comes before theirs are set down
+
     for name, level in QUIET_LOGGERS.items():
         logging.getLogger(name).setLevel(level)
     ray.init(logging_level=logging.WARNING, log_to_driver=False)
