@@ -64,13 +64,13 @@ def cluster() -> Iterator[None]:
 
     A Ray that was there before is left running, and a connection that was there before is left open.
     """
+    import ray.data  # sets up its loggers; what is said about them below must come later
+
     if ray.is_initialized():
         yield
         return
     for name, value in RAY_SETTINGS.items():
         os.environ.setdefault(name, value)
-    import ray.data  # sets up its loggers, so it comes before theirs are set down
-
     for name, level in QUIET_LOGGERS.items():
         logging.getLogger(name).setLevel(level)
     ray.init(logging_level=logging.WARNING, log_to_driver=False)
