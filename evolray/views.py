@@ -96,7 +96,8 @@ def _totals(manifest: Manifest) -> list[str]:
 
 
 def _status(manifest: Manifest) -> str:
-    shards = f"{manifest.shards.get('finished', 0):,} of {manifest.shards.get('all', 0):,} shards finished"
+    finished = manifest.shards.get("finished", 0) + manifest.live.get("shards_finished", 0)
+    shards = f"{finished:,} of {manifest.shards.get('all', 0):,} shards finished"
     if manifest.status != "running":
         return f"{manifest.status.replace('_', ' ')}, {shards}"
     age = time.time() - manifest.updated_at

@@ -23,6 +23,7 @@ class Coordinator:
         self._lineages.add(finished)
         self._refused = 0
         self._shards_open: dict[str, int] = {}
+        self._shards_finished = 0
         calls, tokens = totals(self._spent.usage)
         self._budget = Budget(
             budget.calls,
@@ -52,6 +53,7 @@ class Coordinator:
         self._spent.add(Accounts(usage=report.lineages.usage))
         self._lineages.add(Accounts(outcomes=report.lineages.outcomes))
         self._shards_open[report.worker] = report.shards_open
+        self._shards_finished += report.shards_finished
         grants = {
             group: self._allotments[group].exchange(report.worker, usage, now) for group, usage in report.usage.items()
         }
@@ -76,6 +78,7 @@ class Coordinator:
             in_flight=sum(allotment.in_flight for allotment in allotments),
             limit=sum(allotment.limit_now for allotment in allotments),
             shards_open=sum(self._shards_open.values()),
+            shards_finished=self._shards_finished,
         )
 
     @property

@@ -32,6 +32,8 @@ class Snapshot:
     in_flight: int = 0
     limit: int = 0
     shards_open: int = 0
+    shards_finished: int = 0
+    """In this run; those of earlier ones are not among them."""
 
 
 class Progress:

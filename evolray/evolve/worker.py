@@ -56,6 +56,7 @@ class Report:
     lineages: Accounts = field(default_factory=Accounts)
     """New outcomes; `usage` holds what was paid, not what was replayed."""
     shards_open: int = 0
+    shards_finished: int = 0
     stop: Stop | None = None
 
 
@@ -109,6 +110,7 @@ class Worker:
                 return ShardResult(shard, None)
             accounts = count(outcomes, len(seeds), self._plan.method.generations, teacher)
             write_shard(self._folder, shard, outcomes, accounts, self._plan.method.generations)
+            self._loop.call_soon_threadsafe(self._finished_one)
             return ShardResult(shard, accounts)
         except EvolrayError as error:
             stop = Stop(stop_kind(error), str(error))
@@ -209,6 +211,9 @@ class Worker:
                 lineages.create_task(evolve_lineage(seed, self._plan.method, teacher, self._ended)) for seed in seeds
             ]
         return [outcome for task in tasks for outcome in task.result()]
+
+    def _finished_one(self) -> None:
+        self._progress.shards_finished += 1
 
     def _ended(self, outcome: Outcome) -> None:
         self._progress.lineages.tally(outcome)
