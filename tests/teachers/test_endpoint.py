@@ -20,8 +20,8 @@ from evolray.errors import EndpointError, UserError
 from evolray.method.teacher import Call, Completion, TeacherError
 from evolray.records import Turn
 from evolray.teachers.endpoint.answers import storable
+from evolray.teachers.endpoint.availability import preflight
 from evolray.teachers.endpoint.client import connection_reason
-from evolray.teachers.endpoint.preflight import preflight
 from evolray.teachers.endpoint.settings import Endpoint
 from evolray.teachers.endpoint.teacher import EndpointTeacher
 from evolray.teachers.throttle import Gate, Grant
@@ -554,7 +554,7 @@ def test_preflight_of_a_server_without_tls_says_so() -> None:
 
 
 def test_preflight_of_a_silent_server_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("evolray.teachers.endpoint.preflight.PREFLIGHT_SECONDS", 0.1)
+    monkeypatch.setattr("evolray.teachers.endpoint.availability.PREFLIGHT_SECONDS", 0.1)
 
     async def main() -> None:
         app = web.Application()
