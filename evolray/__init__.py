@@ -2,7 +2,7 @@
 
     import evolray
     pool = evolray.evolve({"seeds.path": "seeds.jsonl", "run": "runs/first", "teacher.kind": "simulated"})
-    evolray.export(pool, "alpaca.json")
+    checkpoints = evolray.train("conf/train/tiny.yaml", data=pool, run="runs/student")
 
 Names are loaded when they are used, so that importing the package costs nothing.
 """
@@ -11,8 +11,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from evolray.api import evolve
-    from evolray.config import EvolveConfig
+    from evolray.api import evolve, train
+    from evolray.checkpoints import Checkpoint, Checkpoints
+    from evolray.config import EvolveConfig, TrainConfig
     from evolray.errors import BudgetError, EndpointError, EvolrayError, Interrupted, UserError
     from evolray.method.domains import Domain
     from evolray.method.operators import Operator
@@ -24,6 +25,8 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "BudgetError": "evolray.errors",
+    "Checkpoint": "evolray.checkpoints",
+    "Checkpoints": "evolray.checkpoints",
     "Domain": "evolray.method.domains",
     "EndpointError": "evolray.errors",
     "EvolrayError": "evolray.errors",
@@ -32,12 +35,15 @@ _HOMES = {
     "Operator": "evolray.method.operators",
     "Pool": "evolray.pool.pool",
     "Record": "evolray.records",
+    "TrainConfig": "evolray.config",
     "UserError": "evolray.errors",
     "export": "evolray.pool.export",
 }
 
 __all__ = [
     "BudgetError",
+    "Checkpoint",
+    "Checkpoints",
     "Domain",
     "EndpointError",
     "EvolrayError",
@@ -46,16 +52,18 @@ __all__ = [
     "Operator",
     "Pool",
     "Record",
+    "TrainConfig",
     "UserError",
     "__version__",
     "evolve",
     "export",
+    "train",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "evolve":
-        return import_module("evolray.evolve")  # which can be called, see there
+    if name in ("evolve", "train"):
+        return import_module(f"evolray.{name}")  # which can be called, see there
     if name not in _HOMES:
         raise AttributeError(f"module 'evolray' has no attribute {name!r}")
     value = getattr(import_module(_HOMES[name]), name)

@@ -64,13 +64,40 @@ def _evolve(options: argparse.Namespace) -> None:
     Console(markup=False, highlight=False).print(run_view(pool.manifest))
 
 
+def _train(options: argparse.Namespace) -> None:
+    from rich.console import Console
+
+    from evolray.config import TrainConfig, load, to_yaml
+
+    if options.settings:
+        print(to_yaml(TrainConfig), end="")
+        return
+    from evolray.train import stage
+    from evolray.views import status_view
+
+    config = load(TrainConfig, options.arguments)
+    stage.train(config)
+    Console(markup=False, highlight=False).print(status_view(config.run))
+
+
 def _status(options: argparse.Namespace) -> None:
     from rich.console import Console
 
-    from evolray.pool.pool import Pool
-    from evolray.views import run_view
+    from evolray.views import status_view
 
-    Console(markup=False, highlight=False).print(run_view(Pool(options.run).manifest))
+    Console(markup=False, highlight=False).print(status_view(options.run))
+
+
+def _diff(options: argparse.Namespace) -> None:
+    from evolray import diff
+
+    print(diff.make(options.raw, options.tuned, options.diff))
+
+
+def _recover(options: argparse.Namespace) -> None:
+    from evolray import diff
+
+    print(diff.recover(options.raw, options.diff, options.tuned))
 
 
 def _show(options: argparse.Namespace) -> None:
@@ -100,7 +127,12 @@ def _parser() -> argparse.ArgumentParser:
     evolve.add_argument("--settings", action="store_true", help="print all settings with their defaults, and stop")
     evolve.set_defaults(command=_evolve)
 
-    status = commands.add_parser("status", help="how a run stands: accounts, calls, tokens, cost")
+    train = commands.add_parser("train", help="train a student on a pool or a file of instructions")
+    train.add_argument("arguments", nargs="*", metavar="conf.yaml | key=value", help="later ones win")
+    train.add_argument("--settings", action="store_true", help="print all settings with their defaults, and stop")
+    train.set_defaults(command=_train)
+
+    status = commands.add_parser("status", help="how a run stands: accounts, costs, losses, checkpoints")
     status.add_argument("run", help="the run directory or URL")
     status.set_defaults(command=_status)
 
@@ -113,6 +145,17 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("run", help="the run directory or URL")
     export.add_argument("file", help="what to write")
     export.set_defaults(command=_export)
+
+    diffs = commands.add_parser("diff", help="publish a student as the difference to the model it was trained from")
+    kinds = diffs.add_subparsers(title="commands", required=True, metavar="make | recover")
+    make = kinds.add_parser("make", help="write the difference between two model folders")
+    for name, help in (("raw", "the model trained from"), ("tuned", "the student"), ("diff", "the folder to write")):
+        make.add_argument(name, help=help)
+    make.set_defaults(command=_diff)
+    recover = kinds.add_parser("recover", help="the student again, bit for bit, from the model and the difference")
+    for name, help in (("raw", "the model trained from"), ("diff", "the difference"), ("tuned", "the folder to write")):
+        recover.add_argument(name, help=help)
+    recover.set_defaults(command=_recover)
 
     commands.add_parser("simulate-endpoint", help="the offline teacher as an OpenAI-compatible server", add_help=False)
     return parser

@@ -8,10 +8,61 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from evolray.durations import duration
+from evolray.pool.layout import open_folder
 from evolray.pool.manifest import Manifest
+from evolray.pool.pool import Pool
+from evolray.train import manifest as trainings
+from evolray.train.manifest import TrainManifest
 
 STALE_SECONDS = 30.0  # a running run writes its manifest every few seconds
 STYLES = {"kept": "green", "eliminated": "yellow", "failed": "red"}
+
+
+def status_view(run: str) -> RenderableType:
+    """How a run of whatever stage stands. Raises UserError when there is none."""
+    training = trainings.read(open_folder(run))
+    return train_view(training) if training else run_view(Pool(run).manifest)
+
+
+def train_view(one: TrainManifest) -> RenderableType:
+    """A training: its examples, its checkpoints, how fast it was."""
+    parts: list[RenderableType] = [Text(f"{one.run}: {_standing(one.status, one.updated_at)}", style="bold")]
+    if one.message:
+        parts.append(Text(one.message))
+    parts.append(Text(f"step {one.step:,} of {one.steps:,}; {one.model} trained on {one.data}"))
+    if one.examples:
+        rejected = sum(one.examples["rejected"].values())
+        parts.append(
+            Text(
+                f"{one.examples['entries']:,} entries: {one.examples['train']:,} to train on, "
+                f"{one.examples['held_out']:,} held out, {rejected:,} rejected (rejected/)"
+            )
+        )
+    if one.checkpoints:
+        parts += ["", _checkpoints(one.checkpoints), ""]
+    if one.figures:
+        figures = one.figures
+        use = f"{figures['mfu']:.1%} MFU" if "mfu" in figures else f"{figures['flops_per_second'] / 1e9:,.1f} GFLOP/s"
+        parts.append(
+            Text(
+                f"{figures['tokens']:,} tokens; {figures['tokens_per_second']:,.0f} tokens/s, {use}, "
+                f"{figures['padding']:.1%} padding; {duration(one.seconds)} in all"
+            )
+        )
+    return Group(*parts)
+
+
+def _checkpoints(rows: list[dict[str, Any]]) -> Table:
+    judged = [row["held_out_loss"] for row in rows if row["held_out_loss"] is not None]
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for name in ("checkpoint", "loss", "held-out loss", ""):
+        table.add_column(name, justify="left" if name in ("checkpoint", "") else "right")
+    for row in rows:
+        losses = [f"{row[key]:.4f}" if row[key] is not None else "" for key in ("loss", "held_out_loss")]
+        best = "best" if judged and row["held_out_loss"] == min(judged) else ""
+        table.add_row(f"step-{row['step']:08d}", *losses, best)
+    return table
 
 
 def run_view(manifest: Manifest) -> RenderableType:
@@ -98,16 +149,21 @@ def _totals(manifest: Manifest) -> list[str]:
 def _status(manifest: Manifest) -> str:
     finished = manifest.shards.get("finished", 0) + manifest.live.get("shards_finished", 0)
     shards = f"{finished:,} of {manifest.shards.get('all', 0):,} shards finished"
-    if manifest.status != "running":
-        return f"{manifest.status.replace('_', ' ')}, {shards}"
-    age = time.time() - manifest.updated_at
-    if age > STALE_SECONDS:
-        return f"not heard of for {age:,.0f} s (killed? the same command goes on), {shards}"
+    standing = _standing(manifest.status, manifest.updated_at)
+    if standing != "running":
+        return f"{standing}, {shards}"
     live = manifest.live
     now = (
         f"{live['outcomes']:,} outcomes, {live['calls']:,} calls, {live['in_flight']} in flight" if live else "starting"
     )
     return f"running, {shards}; {now}"
+
+
+def _standing(status: str, updated_at: float) -> str:
+    age = time.time() - updated_at
+    if status == "running" and age > STALE_SECONDS:
+        return f"not heard of for {age:,.0f} s (killed? the same command goes on)"
+    return status.replace("_", " ")
 
 
 def _shorten(text: str, characters: int = 600) -> str:

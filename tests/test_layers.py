@@ -37,9 +37,15 @@ class Rule:
 METHOD = ("evolray.records", "evolray.errors", "evolray.method")
 TEACHERS = ("evolray.errors", "evolray.records", "evolray.method.teacher", "evolray.teachers")
 POOL = ("evolray.errors", "evolray.records", "evolray.config", "evolray.pool", "pyarrow", "yaml")
+MODEL_FOLDER = ("evolray.errors", "evolray.pool.layout", "pyarrow")
 EVOLVE = (
-    "evolray.config", "evolray.errors", "evolray.records", "evolray.method", "evolray.teachers", "evolray.pool",
+    "evolray.cluster", "evolray.config", "evolray.errors", "evolray.records", "evolray.method", "evolray.teachers", "evolray.pool", "evolray.durations",
     "evolray.evolve", "rich",
+)  # fmt: skip
+TRAIN = (
+    "evolray.cluster", "evolray.config", "evolray.errors", "evolray.records", "evolray.pool", "evolray.chat",
+    "evolray.checkpoints", "evolray.durations", "evolray.train", "numpy", "psutil", "pyarrow", "rich", "yaml", "torch", "transformers", "tokenizers",
+    "trl", "deepspeed", "datasets", "peft", "tensorboardX", "accelerate", "safetensors",
 )  # fmt: skip
 # The method depends on nothing but its arguments: no clock, no environment, no random state that others share.
 IMPURE = (
@@ -51,7 +57,14 @@ IMPURE = (
 RULES = (
     Rule("evolray/errors.py"),
     Rule("evolray/records.py"),
-    Rule("evolray/config.py", ("evolray.errors", "omegaconf")),
+    Rule("evolray/chat.py"),
+    Rule("evolray/diff/*.py", ("evolray.errors", "evolray.diff", "numpy", "safetensors", "rich")),
+    Rule("evolray/durations.py"),
+    Rule("evolray/model_folder.py", MODEL_FOLDER),
+    Rule("evolray/checkpoints.py", (*MODEL_FOLDER, "evolray.model_folder")),
+    Rule("evolray/config/*.py", ("evolray.errors", "evolray.config", "omegaconf")),
+    Rule("evolray/cluster/on_ray.py", ("ray",)),
+    Rule("evolray/cluster/*.py"),
     Rule("evolray/method/*.py", METHOD, never=IMPURE),
     Rule("evolray/teachers/endpoint/client.py", (*TEACHERS, "openai")),
     Rule("evolray/teachers/simulated/endpoint.py", (*TEACHERS, "aiohttp")),
@@ -67,6 +80,9 @@ RULES = (
     # The one arrow that points up: called as a function, the package hands over to the function of the same name.
     Rule("evolray/evolve/__init__.py", EVOLVE, {"evolray.api": "_Stage.__call__"}),
     Rule("evolray/evolve/*.py", EVOLVE),
+    Rule("evolray/train/on_ray.py", (*TRAIN, "ray")),
+    Rule("evolray/train/__init__.py", TRAIN, {"evolray.api": "_Stage.__call__"}),
+    Rule("evolray/train/*.py", TRAIN),
     Rule("evolray/*.py", ("evolray", "rich")),  # the ways in: the package, the command line, its views
     Rule("jobs/*.py", ("evolray",)),
 )

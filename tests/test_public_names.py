@@ -13,6 +13,8 @@ import evolray
 ROOT = Path(__file__).parents[1]
 PUBLIC = [
     "BudgetError",
+    "Checkpoint",
+    "Checkpoints",
     "Domain",
     "EndpointError",
     "EvolrayError",
@@ -21,10 +23,12 @@ PUBLIC = [
     "Operator",
     "Pool",
     "Record",
+    "TrainConfig",
     "UserError",
     "__version__",
     "evolve",
     "export",
+    "train",
 ]
 
 

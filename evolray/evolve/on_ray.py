@@ -14,8 +14,7 @@ import threading
 import time
 import uuid
 from collections import Counter as Tally
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,12 +22,12 @@ import ray
 from ray.util.metrics import Counter, Gauge
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from evolray.cluster.terminal import interrupted_by_sigterm, without_known_noise
 from evolray.config import EngineConfig
 from evolray.errors import EvolrayError
 from evolray.evolve.coordinator import Coordinator
 from evolray.evolve.plan import Plan
 from evolray.evolve.progress import Snapshot
-from evolray.evolve.terminal import interrupted_by_sigterm, without_known_noise
 from evolray.evolve.worker import Orders, Report, Stop, Worker
 from evolray.pool.accounts import Accounts
 from evolray.pool.layout import open_folder
@@ -38,46 +37,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-RAY_SETTINGS = {
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # otherwise Ray 2.60 warns at every start that this will change
-    "RAY_worker_niceness": "0",  # Ray's 15 is kind to a desktop, but in a Ray of our own the workers are all there is
-}
-
-# What Ray 2.60 says at every start, whatever is done about it, and what nobody can act on.
-QUIET_LOGGERS = {
-    "ray._private.authentication.authentication_token_setup": logging.ERROR,
-    "ray.data._internal.progress": logging.ERROR,
-    "ray.data": logging.WARNING,
-}
-
 POLL_SECONDS = 0.5
 FIRST_POLL_SECONDS = 0.05
 METRICS_SECONDS = 1.0
 GC_THRESHOLDS = (20_000, 20, 50)
 STOP_SECONDS = 10.0  # after Ctrl-C; longer than the workers take to drain
 ACTORS_READY_SECONDS = 60
-
-
-@contextmanager
-def cluster() -> Iterator[None]:
-    """Connect to the cluster of RAY_ADDRESS, or to one that runs on this machine, or start one for this run alone.
-
-    A Ray that was there before is left running, and a connection that was there before is left open.
-    """
-    import ray.data  # sets up its loggers; what is said about them below must come later
-
-    if ray.is_initialized():
-        yield
-        return
-    for name, value in RAY_SETTINGS.items():
-        os.environ.setdefault(name, value)
-    for name, level in QUIET_LOGGERS.items():
-        logging.getLogger(name).setLevel(level)
-    ray.init(logging_level=logging.WARNING, log_to_driver=False)
-    try:
-        yield
-    finally:
-        ray.shutdown()
 
 
 def run_shards(

@@ -12,6 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from evolray.durations import duration
 from evolray.pool.accounts import Accounts
 
 logger = logging.getLogger("evolray")
@@ -116,14 +117,8 @@ class Progress:
         (start, _, before), (end, _, done) = self._window[0], self._window[-1]
         if done <= before or end - start < 2:
             return "time left unknown"
-        return f"{_duration((end - start) / (done - before) * (self._expected - done))} left"
+        return f"{duration((end - start) / (done - before) * (self._expected - done))} left"
 
 
 def _most(reasons: dict[str, int]) -> list[tuple[str, int]]:
     return sorted(reasons.items(), key=lambda item: -item[1])[:4]
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

@@ -94,7 +94,8 @@ class Run:
 
     def work(self, console: Console | None) -> None:
         """Evolve what is to be done. Raises the error that stands for why the run stopped, if it did."""
-        from evolray.evolve import on_ray  # Ray takes a second to import: not before it is needed
+        from evolray.cluster.on_ray import cluster  # Ray takes a second to import: not before it is needed
+        from evolray.evolve import on_ray
 
         method, engine = self._plan.method, self._config.engine
         title = f"evolving {self._intake.roots:,} roots, {method.generations} generations, into {self._folder.url}"
@@ -111,7 +112,7 @@ class Run:
 
         open_at_once = shards_in_flight(self._config, self._plan)
         try:
-            with on_ray.cluster(), progress:
+            with cluster(), progress:
                 finished, stop = on_ray.run_shards(
                     self._plan, coordinator, self._config.run, self.todo, engine, open_at_once, show
                 )  # fmt: skip

@@ -121,33 +121,47 @@ def _outcome(entry: object, turn_index: int, source: str, line: int) -> Seed | F
 
 
 def _seed(entry: object, turn_index: int, source: str, line: int) -> Seed:
-    fields = _object("the entry", entry)
     context: tuple[Turn, ...] = ()
-    for key in CONVERSATION_KEYS:
-        if fields.get(key) is not None:
-            instruction, response, context = _chosen_turn(_turns(key, fields[key]), turn_index)
-            given_input = ""
-            break
-    else:
-        instance = _first_instance(fields.get(INSTANCES_KEY))
-        instruction = _text(fields, INSTRUCTION_KEYS)
-        given_input = _text(fields if instance is None else instance, INPUT_KEYS)
-        response = _text(fields if instance is None else instance, RESPONSE_KEYS)
-        if not instruction:
-            raise BadSeed(_no_instruction(fields))
-    if _NO_INPUT.fullmatch(given_input):
+    if (turns := conversation_of(entry)) is not None:
+        instruction, response, context = _chosen_turn(turns, turn_index)
         given_input = ""
+    else:
+        instruction, given_input, response = texts_of(entry)
     seed = Seed(instruction, given_input, response, context, source, line)
-    _check_text(seed)
-    return seed
-
-
-def _check_text(seed: Seed) -> None:
-    num_chars = len(seed.instruction) + len(seed.input)
+    num_chars = len(instruction) + len(given_input)
     if num_chars > MAX_INSTRUCTION_CHARS:
         limit = f"at most {MAX_INSTRUCTION_CHARS:,} are taken"
         raise BadSeed(f"instruction and input have {num_chars:,} characters; {limit}")
-    texts = (seed.instruction, seed.input, seed.response, *(turn.content for turn in seed.context))
+    check_encodable(instruction, given_input, response, *(turn.content for turn in context))
+    return seed
+
+
+def conversation_of(entry: object) -> list[Turn] | None:
+    """All turns of an entry that is a conversation, blank ones included; None when it is not one.
+
+    Raises BadSeed for an entry that is no object and for turns that cannot be read.
+    """
+    fields = _object("the entry", entry)
+    key = next((key for key in CONVERSATION_KEYS if fields.get(key) is not None), None)
+    return None if key is None else _turns(key, fields[key])
+
+
+def texts_of(entry: object) -> tuple[str, str, str]:
+    """Instruction, input and response of an entry that is no conversation; the latter two may be "".
+
+    Raises BadSeed when there is no instruction or a text is not text.
+    """
+    fields = _object("the entry", entry)
+    instance = _first_instance(fields.get(INSTANCES_KEY))
+    instruction = _text(fields, INSTRUCTION_KEYS)
+    given_input = _text(fields if instance is None else instance, INPUT_KEYS)
+    response = _text(fields if instance is None else instance, RESPONSE_KEYS)
+    if not instruction:
+        raise BadSeed(_no_instruction(fields))
+    return instruction, "" if _NO_INPUT.fullmatch(given_input) else given_input, response
+
+
+def check_encodable(*texts: str) -> None:
     if any(_LONE_SURROGATE.search(text) for text in texts):
         raise BadSeed("half of a surrogate pair (such as \\ud83d alone) in the text, which UTF-8 cannot hold")
 

@@ -18,8 +18,9 @@ import pytest
 
 from evolray.errors import UserError
 from evolray.pool import json_entries
+from evolray.pool.json_entries import BadSeed
 from evolray.pool.seed_formats import without_credentials
-from evolray.pool.seeds import content_key, read_seeds
+from evolray.pool.seeds import check_encodable, content_key, conversation_of, read_seeds, texts_of
 from evolray.records import Failed, Seed, Turn
 
 Write = Callable[..., str]
@@ -189,6 +190,24 @@ def test_a_conversation_with_fewer_human_turns_than_asked_for_fails(write: Write
 
 def test_an_instruction_of_exactly_the_longest_length_is_taken(write: Write) -> None:
     assert len(seeds_of(write("a.jsonl", [{"instruction": "x" * 100_000}]))[0].instruction) == 100_000
+
+
+def test_training_reads_entries_by_the_same_rules() -> None:
+    """A seed is one human turn; what a student is trained on is the whole conversation, blank turns seen as blank."""
+    blank = [*CHAT, {"from": "human", "value": " "}]
+    roles = ["system", "user", "assistant", "user", "assistant", "user"]
+    turns = conversation_of({"conversations": blank, "instruction": "no"})
+    assert turns == [Turn(role, turn["value"].strip()) for role, turn in zip(roles, blank, strict=True)]
+    assert conversation_of({"messages": None, "instruction": "i"}) is None
+    assert conversation_of({"messages": []}) == []
+    assert texts_of({"instruction": "i", "input": "N/A", "output": "o"}) == ("i", "", "o")
+    assert texts_of({"instruction": "i", "instances": [{"input": "x", "output": "o"}]}) == ("i", "x", "o")
+    for read, entry in ((conversation_of, "text"), (conversation_of, {"messages": 1}), (texts_of, {"output": "o"})):
+        with pytest.raises(BadSeed):
+            read(entry)
+    check_encodable("\0 is kept", "\U0001f600")
+    with pytest.raises(BadSeed, match="surrogate"):
+        check_encodable("fine", "\ud83d")
 
 
 # --- JSON lines ---

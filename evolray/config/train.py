@@ -1,0 +1,113 @@
+"""The settings of `evolray train`. Few dials: what follows from others is computed and logged (train/settings.py)."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import MISSING
+
+
+@dataclass
+class ScratchConfig:
+    """`model=scratch`: a small LLaMA with random weights and a tokenizer trained on the data, for trying things out."""
+
+    hidden: int = 128
+    layers: int = 3
+    heads: int = 4
+    feed_forward: int = 256
+    vocabulary: int = 2048
+    """Entries of the tokenizer: byte-level BPE, so that no text is unknown to it."""
+
+
+@dataclass
+class LoraConfig:
+    """Low-rank adapters (arXiv 2106.09685) in place of full fine-tuning. Checkpoints hold the merged student."""
+
+    rank: int = 0
+    """0: full fine-tuning."""
+    alpha: float = 32.0
+    dropout: float = 0.0
+    targets: list[str] = field(default_factory=list)
+    """Names of the layers that get adapters. Empty: all linear layers but the last."""
+
+
+@dataclass
+class WorkersConfig:
+    number: int = 1
+    """Data-parallel processes, one per GPU; on CPU, one per group of cores."""
+    device: str = "auto"
+    """gpu, cpu, or auto: gpu where the cluster has any."""
+    cpus: float = 1.0
+    """What Ray sets aside for each worker."""
+    max_failures: int = 3
+    """How often dead workers are replaced, and training goes on from the last checkpoint. -1: always."""
+    wait_seconds: float = 0.0
+    """How long to wait for a cluster that is still growing before it counts as too small."""
+
+
+@dataclass
+class TrainConfig:
+    """`evolray train`: a pool or a file of instructions in, a checkpoint out."""
+
+    run: str = MISSING
+    """The run directory: a path that every node sees, or a URL such as s3://bucket/run."""
+    data: str = MISSING
+    """An evolve run, or a file: JSON, JSONL, Parquet (.gz too), a URL, hf:NAME[:SPLIT]."""
+    model: str = MISSING
+    """The student: a Hugging Face folder, a name on the Hub, or scratch."""
+
+    generations: list[int] = field(default_factory=list)
+    """Of an evolve run: the generations to train on. Empty: all."""
+    columns: dict[str, str] = field(default_factory=dict)
+    """Of a file: its names for ours where they differ, for example {instruction: question, response: solution}."""
+    limit: int | None = None
+    """Take only the first so many entries."""
+    held_out: float = 0.0
+    """The share of examples kept back for the held-out loss. All generations of a seed are on the same side."""
+
+    chat_format: str = "alpaca"
+    """alpaca, alpaca_cot, freeform or vicuna."""
+    max_length: int = 2048
+    """Tokens per example."""
+    over_long: str = "drop"
+    """drop: an example that is longer is rejected. cut: its end is cut off, as the originals do."""
+
+    epochs: int = 3
+    max_steps: int | None = None
+    """Stop the schedule after so many steps, whatever the epochs."""
+    global_batch: int = 64
+    """Examples per optimizer step, as the papers count them, packed or not, however many workers there are."""
+    learning_rate: float = 2e-5
+    schedule: str = "cosine"
+    """cosine, linear or constant, after the warm-up."""
+    warmup_steps: int = 2
+    weight_decay: float = 0.0
+    adam_betas: list[float] = field(default_factory=lambda: [0.9, 0.999])
+    adam_epsilon: float = 1e-8
+    max_grad_norm: float = 1.0
+    seed: int = 0
+
+    packing: bool = True
+    """Several examples in a row without padding, none seeing another. false: padded, examples of like length together."""
+    micro_batch_tokens: int | None = None
+    """Tokens per forward pass of a worker. null: as many as its memory holds."""
+    precision: str = "auto"
+    """bf16, fp16, fp32; auto: bf16 on GPUs that have it, fp32 on CPU."""
+    attention: str = "auto"
+    """isolated (ours: per document, no mask), flash_attention_2, flash_attention_3, sdpa, eager; auto: what fits."""
+    gradient_checkpointing: bool | None = None
+    """null: on GPUs only."""
+    liger: bool | None = None
+    """Liger's fused kernels. null: on GPUs, where liger-kernel is installed."""
+    lora: LoraConfig = field(default_factory=LoraConfig)
+    scratch: ScratchConfig = field(default_factory=ScratchConfig)
+    deepspeed: Any = None
+    """A YAML file such as conf/deepspeed/zero2.yaml, or its content. null: plain data parallelism."""
+
+    checkpoint_steps: int | None = None
+    """null: once per epoch."""
+    keep_checkpoints: int = 2
+    """The latest so many stay, and the one with the lowest held-out loss."""
+    log_steps: int = 1
+    log_seconds: float = 30.0
+    """How often a log that is no terminal gets a line of progress."""
+    workers: WorkersConfig = field(default_factory=WorkersConfig)

@@ -1,0 +1,167 @@
+"""The figures of a training as it goes: to TensorBoard, to a log file in the run directory, and to whoever watches.
+
+Counts of tokens come from the plan, so that no worker has to ask the others for them.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import torch
+from transformers import TrainerCallback
+
+from evolray.train.batches import Batches, size
+
+WATCHED_SECONDS = 60.0  # the window that speeds are means over
+
+
+@dataclass
+class Figures:
+    """`padding`: the share of computed tokens that are padding. `mfu` is None where the device's peak is not known."""
+
+    step: int
+    steps: int
+    epoch: float
+    loss: float | None = None
+    held_out_loss: float | None = None
+    learning_rate: float | None = None
+    gradient_norm: float | None = None
+    tokens_per_second: float = 0.0
+    flops_per_second: float = 0.0
+    mfu: float | None = None
+    memory_bytes: int = 0
+    padding: float = 0.0
+    examples: int = 0
+    tokens: int = 0
+    seconds_left: float | None = None
+
+
+class Watch(TrainerCallback):  # type: ignore[misc]
+    """Turns what the trainer logs into Figures. On rank 0 only.
+
+    `should_stop` is asked at every log and answers whether to save and stop here.
+    """
+
+    def __init__(
+        self,
+        batches: Batches,
+        flops_per_token: float,
+        peak_flops: float | None,
+        folder: Path,
+        start: tuple[int, int, int],
+        tell: Callable[[Figures], None],
+    ) -> None:
+        """`start`: step, examples and tokens that a resumed training has behind it."""
+        from tensorboardX import SummaryWriter
+
+        self._batches, self._flops, self._peak, self._tell = batches, flops_per_token, peak_flops, tell
+        self.step, self.examples, self.tokens = start
+        self.loss: float | None = None
+        self.held_out_loss: float | None = None
+        self._computed = self._real = 0
+        self._window: list[tuple[float, int]] = []
+        self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=start[0] + 1 if start[0] else None)
+        self._log = (folder / "log.jsonl").open("a", encoding="utf-8")
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return self._batches.steps_per_epoch
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._window = [(time.monotonic(), self.tokens)]
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        step = state.global_step - 1
+        for worker in range(self._batches.workers * self._batches.accumulation):
+            item = step * self._batches.workers * self._batches.accumulation + worker
+            lengths = self._batches.lengths[self._batches.micro_batch(item)].tolist()
+            self._computed += size(lengths, self._batches.packing)
+            self._real += sum(lengths)
+        self.step = state.global_step
+        self.examples += len(self._batches.examples(step))
+        self.tokens += int(self._batches.lengths[self._batches.examples(step)].sum())
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
+        logs = logs or {}
+        if "loss" not in logs:
+            return
+        self.loss = float(logs["loss"])
+        self._publish(self._figures(logs))
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, float], **_: Any) -> None:
+        self.held_out_loss = metrics["eval_loss"]
+        figures = self._figures({})
+        figures.held_out_loss = self.held_out_loss
+        self._publish(figures)
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._board.close()
+        self._log.close()
+
+    def flush(self) -> None:
+        self._board.flush()
+        self._log.flush()
+
+    def _figures(self, logs: dict[str, Any]) -> Figures:
+        now = time.monotonic()
+        self._window.append((now, self.tokens))
+        while len(self._window) > 2 and now - self._window[1][0] > WATCHED_SECONDS:
+            self._window.pop(0)
+        (start, before), seconds = self._window[0], max(now - self._window[0][0], 1e-9)
+        speed = (self.tokens - before) / seconds
+        flops = speed * self._flops
+        left = self._tokens_in_all() - self.tokens
+        return Figures(
+            step=self.step,
+            steps=self._batches.steps,
+            epoch=self.step / self._batches.steps_per_epoch,
+            loss=_number(logs.get("loss")),
+            learning_rate=_number(logs.get("learning_rate")),
+            gradient_norm=_number(logs.get("grad_norm")),
+            tokens_per_second=speed,
+            flops_per_second=flops,
+            mfu=flops / (self._peak * self._batches.workers) if self._peak else None,
+            memory_bytes=_memory(),
+            padding=1 - self._real / self._computed if self._computed else 0.0,
+            examples=self.examples,
+            tokens=self.tokens,
+            seconds_left=left / speed if speed and now - start > 1 else None,
+        )
+
+    def _tokens_in_all(self) -> int:
+        per_epoch = int(self._batches.lengths.sum())
+        return round(per_epoch * self._batches.steps / self._batches.steps_per_epoch)
+
+    def _publish(self, figures: Figures) -> None:
+        values = {key: value for key, value in asdict(figures).items() if value is not None and key != "steps"}
+        for key, value in values.items():
+            if key not in ("step", "seconds_left"):
+                self._board.add_scalar(f"train/{key}", value, figures.step)
+        self._log.write(json.dumps(values) + "\n")
+        self.flush()
+        self._tell(figures)
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def _memory() -> int:
+    """The most a GPU has held; on CPU, what this process holds."""
+    if torch.cuda.is_available():
+        return int(torch.cuda.max_memory_allocated())
+    return int(psutil.Process().memory_info().rss)
+
+
+def mean_context(lengths: np.ndarray) -> float:
+    """What a token attends to on average, as a length: sum of squares over sum."""
+    lengths = lengths.astype(np.float64)
+    return float((lengths**2).sum() / max(lengths.sum(), 1.0))

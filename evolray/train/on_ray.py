@@ -1,0 +1,341 @@
+"""Training on Ray: Ray Data tokenises, Ray Train runs the workers, a board between them and whoever watches.
+
+Ray Train replaces dead workers and starts all of them again (FailureConfig); they go on from the run's latest
+checkpoint, which they find on disk, so nothing depends on what Ray had been told before the crash.
+"""
+
+import json
+import logging
+import os
+import pickle
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import psutil
+import ray
+import ray.train
+from ray.train import FailureConfig, RunConfig, ScalingConfig
+from ray.train.torch import TorchTrainer
+from ray.util.metrics import Gauge
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from evolray.cluster.terminal import interrupted_by_sigterm
+from evolray.config import TrainConfig, WorkersConfig
+from evolray.errors import EvolrayError, UserError
+from evolray.pool.layout import open_folder
+from evolray.train.settings import Machine
+from evolray.train.sources import Source, read
+from evolray.train.tokens import Batch, tokenise
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+    from evolray.train.figures import Figures
+    from evolray.train.worker import Job, Outcome
+
+logger = logging.getLogger("evolray")
+
+BATCH = 1024  # examples tokenised at a time
+READER_CPUS = 0.5
+POLL_SECONDS = 0.5
+TELL_SECONDS = 0.5  # a worker tells its figures this often at most; a small student makes a hundred steps per second
+STOP_SECONDS = 600.0  # after Ctrl-C, for the checkpoint to be written
+HEALTH_SECONDS = "0.5"  # how often Ray Train looks after its workers, and takes their reports
+QUIET_LOGGERS = ("ray.train", "ray.train._internal", "ray.data")
+
+
+# --- tokenising ---
+
+
+def tokenise_all(
+    sources: list[Source],
+    tokenizer: "PreTrainedTokenizerFast",
+    config: TrainConfig,
+    show: Callable[[int], None],
+) -> list[Batch]:
+    """Read, tokenise and store all examples. `show` is told how many are done. Raises what reading raises."""
+    import ray.data
+
+    context = ray.data.DataContext.get_current().copy()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    shared = ray.put(tokenizer)
+    with ray.data.DataContext.current(context):
+        descriptors = ray.data.from_items(
+            [{"number": number, "source": pickle.dumps(source)} for number, source in enumerate(sources)],
+            override_num_blocks=len(sources),
+        )
+        # Different needs keep Ray Data from making one task of both: one reads a file, all cores tokenise it.
+        texts = descriptors.map_batches(_read, batch_size=1, batch_format="numpy", num_cpus=READER_CPUS)
+        rows = texts.map_batches(
+            partial(_tokenise, tokenizer=shared, config=config), batch_size=1, batch_format="numpy", num_cpus=1
+        )
+    done: list[Batch] = []
+    examples = 0
+    try:
+        for row in rows.iter_rows():
+            done.append(Batch(**json.loads(row["done"])))
+            examples += len(done[-1].tokens) + sum(done[-1].rejected.values())
+            show(examples)
+    except ray.exceptions.RayTaskError as error:
+        cause = _root(error)
+        if isinstance(cause, EvolrayError):
+            raise cause from None
+        raise EvolrayError(f"tokenising failed: {type(cause).__name__}: {_first_line(cause)}") from error
+    return done
+
+
+def _read(batch: dict[str, np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
+    """One row per batch of examples, so that a file is read once, from its beginning, and tokenised by many."""
+    number, outcomes, chunk = batch["number"], read(pickle.loads(batch["source"][0])), 0
+    while some := [one for one, _ in zip(outcomes, range(BATCH), strict=False)]:
+        row = np.array([pickle.dumps(some)], dtype=object)
+        yield {"number": number, "chunk": np.array([chunk]), "outcomes": row}
+        chunk += 1
+
+
+def _tokenise(batch: dict[str, np.ndarray], tokenizer: Any, config: TrainConfig) -> dict[str, np.ndarray]:
+    """`tokenizer`: a reference to it."""
+    source, chunk = int(batch["number"][0]), int(batch["chunk"][0])
+    outcomes = pickle.loads(batch["outcomes"][0])
+    done = tokenise(open_folder(config.run), source, chunk, outcomes, _fetched(tokenizer), config)
+    return {"done": np.array([json.dumps(asdict(done))], dtype=object)}
+
+
+@lru_cache(maxsize=1)  # a worker process serves many batches
+def _fetched(reference: Any) -> "PreTrainedTokenizerFast":
+    return ray.get(reference)  # type: ignore[no-any-return]
+
+
+# --- the machines ---
+
+
+def find_machine(workers: WorkersConfig) -> Machine:
+    """What each worker will run on, the least of all that could be it. Raises UserError when the cluster is too small."""
+    needed = _wait_for_resources(workers)
+    on_gpu = "GPU" in needed
+    found = [machine for machine in _probe_nodes(on_gpu, workers) if machine]
+    if not found:
+        raise UserError("no node of the cluster could be asked for its memory; is it still starting?")
+    return min(found, key=lambda machine: machine.memory)
+
+
+def _wait_for_resources(workers: WorkersConfig) -> dict[str, float]:
+    """What one worker needs of Ray."""
+    deadline = time.monotonic() + workers.wait_seconds
+    while True:
+        there = ray.cluster_resources()
+        on_gpu = workers.device == "gpu" or (workers.device == "auto" and there.get("GPU", 0) > 0)
+        needed = {"CPU": workers.cpus, **({"GPU": 1.0} if on_gpu else {})}
+        short = [name for name, number in needed.items() if number * workers.number > there.get(name, 0)]
+        if not short:
+            return needed
+        if time.monotonic() >= deadline:
+            name = short[0]
+            raise UserError(
+                f"workers.number={workers.number}: needs {needed[name] * workers.number:g} {name}s, and the cluster has "
+                f"{there.get(name, 0):g}. Lower workers.number or workers.cpus, add nodes, or set workers.wait_seconds "
+                "for a cluster that is still growing."
+            )
+        time.sleep(POLL_SECONDS)
+
+
+def _probe_nodes(on_gpu: bool, workers: WorkersConfig) -> list[Machine | None]:
+    probes = []
+    for node in ray.nodes():
+        resources = node.get("Resources", {})
+        if node.get("Alive") and resources.get("GPU" if on_gpu else "CPU", 0) > 0:
+            here = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+            on_node = workers.number if on_gpu or not workers.cpus else int(resources["CPU"] // workers.cpus)
+            share = max(1, min(workers.number, on_node))
+            options: dict[str, Any] = {"scheduling_strategy": here, "num_cpus": 0}
+            if on_gpu:
+                options["num_gpus"] = 1
+            probes.append(_probe.options(**options).remote(on_gpu, share))
+    return list(ray.get(probes))
+
+
+@ray.remote
+def _probe(on_gpu: bool, share: int) -> Machine | None:
+    import torch
+
+    if not on_gpu:
+        return Machine("cpu", "CPU", int(psutil.virtual_memory().available / share))
+    if not torch.cuda.is_available():
+        return None
+    properties = torch.cuda.get_device_properties(0)
+    return Machine("gpu", properties.name, int(properties.total_memory), torch.cuda.is_bf16_supported())
+
+
+# --- training ---
+
+
+def fit(job: "Job", show: Callable[["Figures"], None]) -> "Outcome":
+    """Train on the cluster. `show` is called when there are new figures.
+
+    KeyboardInterrupt writes a checkpoint and ends the training there. Raises EvolrayError when it cannot go on.
+    """
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    board = Board.options(scheduling_strategy=here).remote()  # type: ignore[attr-defined]
+    training = Training(job, board)
+    training.start()
+    with interrupted_by_sigterm():
+        try:
+            _follow(training, board, show)
+        except KeyboardInterrupt:
+            logger.info("stopping after a checkpoint; Ctrl-C again to stop at once")
+            ray.get(board.stop.remote())
+            training.ended.wait(STOP_SECONDS)
+    outcome: Outcome | None = ray.get(board.outcome.remote())
+    if outcome is None or training.error is not None:
+        raise training.error or EvolrayError("Ray Train ended without a word of its workers.")
+    return outcome
+
+
+def _follow(training: "Training", board: Any, show: Callable[["Figures"], None]) -> None:
+    shown = -1
+    while not training.ended.wait(POLL_SECONDS):
+        figures = ray.get(board.figures.remote())
+        if figures is not None and figures.step != shown:
+            shown = figures.step
+            show(figures)
+    if (figures := ray.get(board.figures.remote())) is not None and figures.step != shown:
+        show(figures)
+
+
+class Training(threading.Thread):
+    """Runs the TorchTrainer, so that the main thread is free to show progress and to be interrupted."""
+
+    def __init__(self, job: "Job", board: Any) -> None:
+        super().__init__(name="train", daemon=True)
+        self._job, self._board = job, board
+        self.error: EvolrayError | None = None
+        self.ended = threading.Event()
+
+    def run(self) -> None:
+        try:
+            self._fit()
+        except ray.train.WorkerGroupError as error:
+            cause = _root(next(iter(error.worker_failures.values()), error))
+            known = cause if isinstance(cause, EvolrayError) else None
+            self.error = known or EvolrayError(f"the workers failed: {type(cause).__name__}: {_first_line(cause)}")
+        except Exception as error:
+            self.error = EvolrayError(f"Ray Train gave up: {type(error).__name__}: {_first_line(error)}")
+        finally:
+            self.ended.set()
+
+    def _fit(self) -> None:
+        workers = self._job.config.workers
+        on_gpu = self._job.machine.device == "gpu"
+        for name in QUIET_LOGGERS:
+            logging.getLogger(name).setLevel(logging.ERROR)
+        os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", HEALTH_SECONDS)
+        TorchTrainer(
+            _work,
+            train_loop_config={"job": ray.put(self._job), "board": self._board},
+            scaling_config=ScalingConfig(
+                num_workers=workers.number,
+                use_gpu=on_gpu,
+                resources_per_worker={"CPU": workers.cpus, **({"GPU": 1} if on_gpu else {})},
+            ),
+            run_config=RunConfig(
+                name=f"ray-train-{time.time_ns()}",  # a name of its own: what to resume from is not Ray's to know
+                storage_path=f"{self._job.config.run}/ray-train"
+                if "://" in self._job.config.run
+                else _local(self._job),
+                failure_config=FailureConfig(max_failures=workers.max_failures),
+            ),
+        ).fit()
+
+
+def _local(job: "Job") -> str:
+    return f"{open_folder(job.config.run).url}/ray-train"
+
+
+def _work(settings: dict[str, Any]) -> None:
+    """What Ray Train runs in every worker process."""
+    from evolray.train.worker import Place, train
+
+    context = ray.train.get_context()
+    place = Place(context.get_world_rank(), context.get_world_size(), context.get_local_rank())
+    board = settings["board"]
+    outcome = train(ray.get(settings["job"]), place, Messenger(board))
+    if place.rank == 0:
+        ray.get(board.end.remote(outcome))
+
+
+class Messenger:
+    """A worker's Watcher: tells the board, now and then, and hears whether to stop."""
+
+    def __init__(self, board: Any) -> None:
+        self._board, self._told, self._stop = board, 0.0, False
+
+    def tell(self, figures: "Figures") -> None:
+        if time.monotonic() - self._told >= TELL_SECONDS or figures.step == figures.steps:
+            self._stop = ray.get(self._board.show.remote(figures))
+            self._told = time.monotonic()
+
+    def wants_stop(self) -> bool:
+        return self._stop
+
+    def saved(self, checkpoint: dict[str, Any]) -> None:
+        ray.train.report(checkpoint)
+
+
+@ray.remote(num_cpus=0)
+class Board:
+    """Where rank 0 writes how the training stands; also exports it as Ray metrics (ray_evolray_train_...)."""
+
+    def __init__(self) -> None:
+        self._figures: Figures | None = None
+        self._outcome: Outcome | None = None
+        self._stopped = False
+        self._gauges: dict[str, Gauge] = {}
+
+    def show(self, figures: "Figures") -> bool:
+        self._figures = figures
+        for name, value in asdict(figures).items():
+            if value is not None:
+                gauge = self._gauges.setdefault(name, Gauge(f"evolray_train_{name}", DESCRIPTIONS.get(name, name)))
+                gauge.set(value)
+        return self._stopped
+
+    def figures(self) -> "Figures | None":
+        return self._figures
+
+    def stop(self) -> None:
+        self._stopped = True
+
+    def end(self, outcome: "Outcome") -> None:
+        self._outcome = outcome
+
+    def outcome(self) -> "Outcome | None":
+        return self._outcome
+
+
+DESCRIPTIONS = {
+    "loss": "Mean loss over the trained tokens of the last optimizer steps.",
+    "held_out_loss": "Mean loss over the trained tokens of the held-out examples.",
+    "tokens_per_second": "Tokens trained on per second, by all workers, padding left out.",
+    "mfu": "Model FLOPs utilisation, from 0 to 1.",
+    "memory_bytes": "Most memory that rank 0's device has held.",
+    "padding": "Share of computed tokens that are padding.",
+    "seconds_left": "Estimated seconds to the end.",
+}
+
+
+def _root(error: BaseException) -> BaseException:
+    """What went wrong in the end, below what Ray wraps around it."""
+    while (inner := getattr(error, "cause", None) or error.__cause__) is not None:
+        error = inner
+    return error
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return (lines[-1] if lines else type(error).__name__)[:500]

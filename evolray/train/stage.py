@@ -1,0 +1,328 @@
+"""`train`: from a config to checkpoints. Everything that can be wrong is found before a worker starts."""
+
+import importlib.util
+import logging
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from evolray.checkpoints import Checkpoints
+from evolray.config import TrainConfig
+from evolray.errors import EvolrayError, Interrupted, UserError
+from evolray.pool.layout import Folder, LocalFolder, hold, open_folder
+from evolray.pool.manifest import check_same_run, describe_run
+from evolray.pool.seed_formats import without_credentials
+from evolray.train import manifest as manifests
+from evolray.train import settings as derived
+from evolray.train.batches import accumulation_for
+from evolray.train.examples import Example
+from evolray.train.manifest import STAGE, TrainManifest
+from evolray.train.progress import Progress
+from evolray.train.sources import Source, find_sources, read
+from evolray.train.store import read_index, write_index
+from evolray.train.student import SCRATCH, Student, describe, make_scratch, with_grown_embeddings
+from evolray.train.tokenizer import dress, load_tokenizer
+from evolray.train.tokens import index_of, to_metadata
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+    from evolray.train.figures import Figures
+    from evolray.train.settings import Machine
+    from evolray.train.store import Index
+    from evolray.train.worker import Job, Outcome
+
+logger = logging.getLogger("evolray")
+
+STUDENT = "student"  # a folder of the run: the student before training, where it had to be made or changed
+SCRATCH_EXAMPLES = 20_000  # what the tokenizer of a student from scratch is trained on
+MANIFEST_SECONDS = 5.0
+PACKAGES = ("evolray", "torch", "transformers", "trl", "deepspeed", "peft", "ray")
+
+# Another value would train another student. What is not here (workers, packing, micro-batches, precision) may change.
+IDENTITY = (
+    "data", "model", "generations", "columns", "limit", "held_out", "chat_format", "max_length", "over_long", "epochs",
+    "max_steps", "global_batch", "learning_rate", "schedule", "warmup_steps", "weight_decay", "adam_betas",
+    "adam_epsilon", "max_grad_norm", "seed", "lora", "scratch",
+)  # fmt: skip
+
+
+def train(config: TrainConfig, *, console: Console | None = None) -> Checkpoints:
+    """Train a student, or go on where an earlier run of `config.run` ended. A finished run is left as it is.
+
+    Raises UserError, Interrupted or EvolrayError; after all of them the same call goes on.
+    """
+    derived.check(config)
+    deepspeed = derived.read_deepspeed(config.deepspeed)
+    folder = open_folder(config.run)
+    manifests.refuse_other_stage(folder)
+    check_same_run(folder, {}, _identity(config, deepspeed))
+    done = manifests.read(folder)
+    if done and done.status == "complete":
+        logger.info("%s: nothing to do, all %s steps are done", folder.url, f"{done.steps:,}")
+        return Checkpoints(config.run)
+    sources = find_sources(config)
+    if config.model == SCRATCH and not isinstance(folder, LocalFolder):
+        raise UserError(f"model={SCRATCH} needs a run directory on a file system that all nodes share, not a URL.")
+    if config.model != SCRATCH:
+        describe(config.model)
+    with hold(folder):
+        describe_run(folder, _described(config, folder), {}, _identity(config, deepspeed))
+        Run(config, folder, sources, done).work(console)
+    return Checkpoints(config.run)
+
+
+class Run:
+    """One invocation, up to the last step or to what stops it."""
+
+    def __init__(
+        self, config: TrainConfig, folder: Folder, sources: list[Source], before: TrainManifest | None
+    ) -> None:
+        self._started, self._written = time.monotonic(), 0.0
+        self._seconds_before = before.seconds if before else 0.0
+        self._config, self._folder, self._sources = config, folder, sources
+        self._manifest = before or TrainManifest(folder.url, "running")
+        self._manifest.model, self._manifest.data = config.model, without_credentials(config.data)
+
+    def work(self, console: Console | None) -> None:
+        """Raises the error that stands for why the training stopped, if it did."""
+        model = self._student()
+        tokenizer = load_tokenizer(model)
+        outfit = dress(tokenizer, self._config.chat_format)
+        if outfit.added_tokens:
+            logger.info("%s has no end mark: %s is added to its vocabulary", model, ", ".join(outfit.added_tokens))
+            model = with_grown_embeddings(model, tokenizer, self._place_for_student())
+        student = describe(model)
+
+        from evolray.cluster.on_ray import cluster  # Ray takes a second to import: not before it is needed
+        from evolray.train import on_ray
+
+        title = f"training {_short_name(self._config.model)} into {self._folder.url}"
+        logger.info(title)
+        progress = Progress(title, self._config.log_seconds, console)
+        try:
+            with cluster(), progress:
+                machine = on_ray.find_machine(self._config.workers)
+                index = self._tokenised(tokenizer, progress)
+                job = self._job(model, tokenizer, student, machine, index)
+                self._write("running")
+                outcome = on_ray.fit(job, lambda figures: self._follow(progress, figures))
+        except EvolrayError as error:
+            self._write("stopped", str(error))
+            raise
+        self._conclude(outcome)
+
+    def _student(self) -> str:
+        """The folder or name to train from; for one from scratch, it is made first."""
+        if self._config.model != SCRATCH:
+            return self._config.model
+        place = self._place_for_student()
+        if not (place / "config.json").exists():
+            config = self._config
+            _write_aside(place, lambda aside: make_scratch(
+                config.scratch, config.max_length, _texts(self._sources), config.seed, aside
+            ))  # fmt: skip
+        return str(place)
+
+    def _place_for_student(self) -> Path:
+        if not isinstance(self._folder, LocalFolder):
+            raise UserError(
+                f"model={self._config.model} needs tokens added to its vocabulary, for which run= must be on a file "
+                "system that all nodes share, not a URL."
+            )
+        return self._folder.path / STUDENT
+
+    def _tokenised(self, tokenizer: "PreTrainedTokenizerFast", progress: Progress) -> "Index":
+        from evolray.train import on_ray
+
+        found = read_index(self._folder)
+        if found is None:
+            batches = on_ray.tokenise_all(self._sources, tokenizer, self._config, progress.tokenised)
+            index, accounts = index_of(batches)
+            self._manifest.examples = accounts
+            _check_examples(accounts, self._config)
+            write_index(self._folder, index, to_metadata(accounts, {"data": self._manifest.data}))
+        else:
+            index = found[0]
+        logger.info(_accounts_line(self._manifest.examples))
+        return index
+
+    def _job(
+        self,
+        model: str,
+        tokenizer: "PreTrainedTokenizerFast",
+        student: Student,
+        machine: "Machine",
+        index: "Index",
+    ) -> "Job":
+        from evolray.train.worker import Job, plan
+
+        config = self._config
+        longest = int(index.tokens.max(initial=0))
+        settings = derived.resolve(config, student, machine, longest, _installed_flash(), _is_installed("liger_kernel"))
+        _check_resumable(Checkpoints(config.run), settings.stage, config.workers.number)
+        lengths = index.tokens[~index.held_out]
+        accumulation = accumulation_for(plan(config, lengths, 1), settings.micro_batch_tokens)
+        batches = plan(config, lengths, accumulation)
+        self._manifest.steps = batches.steps
+        self._manifest.settings = {
+            **{key: value for key, value in asdict(settings).items() if key != "deepspeed"},
+            "device": machine.name,
+            "workers": config.workers.number,
+            "accumulation": accumulation,
+            "deepspeed": settings.deepspeed_config(accumulation, config.workers.number, config.max_grad_norm),
+        }
+        logger.info(_settings_line(config, student, machine, settings, accumulation, batches.steps))
+        about = {
+            "model": config.model,
+            "data": self._manifest.data,
+            "examples": self._manifest.examples,
+            "config": _described(config, self._folder),
+            "versions": _versions(),
+        }
+        return Job(config, model, tokenizer, student, machine, settings, accumulation, about)
+
+    def _follow(self, progress: Progress, figures: "Figures") -> None:
+        progress.show(figures)
+        self._manifest.step = figures.step
+        self._manifest.figures |= {key: value for key, value in asdict(figures).items() if value is not None}
+        if time.monotonic() - self._written > MANIFEST_SECONDS:
+            self._write("running")
+
+    def _conclude(self, outcome: "Outcome") -> None:
+        self._manifest.step = outcome.step
+        if outcome.diverged:
+            self._write("stopped", outcome.diverged)
+            raise EvolrayError(outcome.diverged)
+        if not outcome.finished:
+            message = f"stopped at step {outcome.step:,} of {self._manifest.steps:,}, with a checkpoint"
+            self._write("interrupted", message)
+            raise Interrupted(message)
+        self._write("complete")
+        if isinstance(self._folder, LocalFolder):
+            shutil.rmtree(self._folder.path / "ray-train", ignore_errors=True)
+
+    def _write(self, status: str, message: str = "") -> None:
+        one = self._manifest
+        one.status, one.message = status, message
+        one.seconds = round(self._seconds_before + time.monotonic() - self._started, 1)
+        one.checkpoints = [
+            {"step": checkpoint.step, "loss": checkpoint.loss, "held_out_loss": checkpoint.held_out_loss}
+            for checkpoint in Checkpoints(self._config.run).all()
+        ]
+        manifests.write(self._folder, one)
+        self._written = time.monotonic()
+
+
+# --- checks ---
+
+
+def _check_examples(accounts: dict[str, Any], config: TrainConfig) -> None:
+    if not accounts["train"]:
+        reasons = ", ".join(f"{reason} {number:,}" for reason, number in accounts["rejected"].items()) or "none read"
+        raise UserError(
+            f"data={without_credentials(config.data)}: no example is left to train on, of {accounts['entries']:,} entries: "
+            f"{reasons}. The rejected ones are in {config.run}/rejected/."
+        )
+    if config.held_out and not accounts["held_out"]:
+        raise UserError(f"held_out={config.held_out}: too small a share of {accounts['train']:,} examples to be one.")
+
+
+def _check_resumable(checkpoints: Checkpoints, stage: int | None, workers: int) -> None:
+    latest = checkpoints.latest()
+    if latest and stage and latest.about.get("workers") != workers:
+        raise UserError(
+            f"{latest.url}: ZeRO-{stage} has shared out its optimizer state over {latest.about.get('workers')} workers; "
+            f"expected workers.number={latest.about.get('workers')}, got {workers}. Or train from it as model=, in a "
+            "new run."
+        )
+
+
+# --- what is told ---
+
+
+def _accounts_line(accounts: dict[str, Any]) -> str:
+    rejected = sum(accounts["rejected"].values())
+    reasons = ", ".join(f"{reason} {number:,}" for reason, number in accounts["rejected"].items())
+    return (
+        f"{accounts['entries']:,} entries = {accounts['train']:,} to train on + {accounts['held_out']:,} held out + "
+        f"{rejected:,} rejected{f' ({reasons})' if reasons else ''}; {accounts['cut']:,} cut; {accounts['tokens']:,} "
+        f"tokens, {accounts['trained_tokens']:,} of them trained; the longest example has {accounts['longest']:,}"
+    )
+
+
+def _settings_line(
+    config: TrainConfig,
+    student: Student,
+    machine: "Machine",
+    settings: "derived.Settings",
+    accumulation: int,
+    steps: int,
+) -> str:
+    zero = "data parallel" if settings.stage is None else f"ZeRO-{settings.stage}"
+    return (
+        f"{student.architecture} of {student.parameters / 1e6:,.1f} M parameters, {settings.precision}, "
+        f"{settings.attention} attention, {zero}; {steps:,} steps of {config.global_batch} examples = "
+        f"{config.workers.number} workers ({machine.name}, {machine.memory / derived.GIB:.1f} GiB) x {accumulation} "
+        f"passes of at most {settings.micro_batch_tokens:,} tokens; "
+        f"state {settings.state_bytes / derived.GIB:.2f} GiB per worker"
+    )
+
+
+def _identity(config: TrainConfig, deepspeed: dict[str, Any] | None) -> dict[str, Any]:
+    values = asdict(config)
+    zero = None if deepspeed is None else deepspeed.get("zero_optimization", {}).get("stage", 0)
+    identity = {name: values[name] for name in IDENTITY}
+    return {**identity, "data": without_credentials(config.data), "zero_stage": zero, "stage": STAGE}
+
+
+def _described(config: TrainConfig, folder: Folder) -> dict[str, Any]:
+    return {**asdict(config), "run": folder.url, "data": without_credentials(config.data)}
+
+
+def _versions() -> dict[str, str]:
+    versions = {}
+    for package in PACKAGES:
+        with suppress(PackageNotFoundError):
+            versions[package] = version(package)
+    return versions
+
+
+def _short_name(model: str) -> str:
+    return os.path.basename(model.rstrip("/")) or model
+
+
+def _texts(sources: list[Source]) -> Iterator[str]:
+    """What the first examples say, for a tokenizer to be trained on."""
+    outcomes = (outcome for source in sources for outcome in read(source))
+    examples = (outcome for outcome in outcomes if isinstance(outcome, Example))
+    for example in islice(examples, SCRATCH_EXAMPLES):
+        yield from (message["content"] for message in example.messages)
+
+
+def _write_aside(place: Path, write: Any) -> None:
+    aside = place.with_name(f".{place.name}.partial")
+    shutil.rmtree(aside, ignore_errors=True)
+    write(aside)
+    aside.rename(place)
+
+
+def _installed_flash() -> str | None:
+    """The flash attention that transformers can use, by its name there."""
+    for module, name in (("flash_attn_interface", "flash_attention_3"), ("flash_attn", "flash_attention_2")):
+        if _is_installed(module):
+            return name
+    return None
+
+
+def _is_installed(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None

@@ -1,0 +1,172 @@
+"""The student: what is known of it before training, a small one from scratch, and how a worker loads it."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evolray.config import LoraConfig, ScratchConfig
+from evolray.errors import UserError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+SCRATCH = "scratch"
+END, BEGIN_WORDS = "</s>", 256  # byte-level BPE starts from the 256 bytes
+
+
+@dataclass(frozen=True)
+class Student:
+    """What memory and speed depend on. `matrix_parameters`: those that every token is multiplied with."""
+
+    architecture: str
+    parameters: int
+    matrix_parameters: int
+    hidden: int
+    layers: int
+    vocabulary: int
+    positions: int | None
+    sliding_window: int | None
+
+
+def describe(model: str) -> Student:
+    """Read a student's config and count its parameters, without its weights.
+
+    Raises UserError when there is no such model, or its code or weights could run code of their own when loaded.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    path = os.path.expanduser(model)
+    if os.path.isdir(path):
+        _check_folder(Path(path))
+    try:
+        config = AutoConfig.from_pretrained(path if os.path.isdir(path) else model)
+        with torch.device("meta"):
+            empty = AutoModelForCausalLM.from_config(config)
+    except Exception as error:  # the library and the Hub's client raise all sorts
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+        raise UserError(
+            f"model={model}: no such student, or it cannot be loaded ({reason}). Expected a Hugging Face folder, a name "
+            f"on the Hub that this machine can reach, or {SCRATCH}."
+        ) from None
+    text = config.get_text_config()
+    parameters = sum(one.numel() for one in empty.parameters())
+    embedding = empty.get_input_embeddings()
+    output = empty.get_output_embeddings()
+    tied = output is not None and output.weight is embedding.weight
+    return Student(
+        architecture=type(empty).__name__,
+        parameters=parameters,
+        matrix_parameters=parameters - (0 if tied else embedding.weight.numel()),
+        hidden=int(text.hidden_size),
+        layers=int(text.num_hidden_layers),
+        vocabulary=int(text.vocab_size),
+        positions=getattr(text, "max_position_embeddings", None),
+        sliding_window=getattr(text, "sliding_window", None),
+    )
+
+
+def _check_folder(folder: Path) -> None:
+    """Only safetensors: other weight files are pickles, which run code when they are loaded."""
+    if not (folder / "config.json").exists():
+        raise UserError(f"model={folder}: no config.json there; expected a Hugging Face folder.")
+    if not list(folder.glob("*.safetensors")):
+        raise UserError(
+            f"model={folder}: no *.safetensors there. Pickled weights (*.bin) are not loaded, since they can run code; "
+            "save the model anew with transformers' save_pretrained."
+        )
+
+
+def make_scratch(config: ScratchConfig, positions: int, texts: Iterable[str], seed: int, target: Path) -> None:
+    """Write a LLaMA with random weights and a byte-level BPE tokenizer trained on `texts` to the folder `target`."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    tokenizer = train_tokenizer(texts, config.vocabulary)
+    torch.manual_seed(seed)
+    shape = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=config.hidden,
+        intermediate_size=config.feed_forward,
+        num_hidden_layers=config.layers,
+        num_attention_heads=config.heads,
+        num_key_value_heads=config.heads,
+        max_position_embeddings=positions,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.eos_token_id,
+    )
+    LlamaForCausalLM(shape).save_pretrained(target)
+    tokenizer.save_pretrained(target)
+
+
+def train_tokenizer(texts: Iterable[str], vocabulary: int) -> "PreTrainedTokenizerFast":
+    """Raises UserError when the vocabulary has no room for the 256 bytes and the end mark."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    if vocabulary <= BEGIN_WORDS:
+        raise UserError(f"scratch.vocabulary={vocabulary}: expected more than the {BEGIN_WORDS} bytes it starts from.")
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        special_tokens=[END],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=END, pad_token=END)
+
+
+def load_student(model: str, attention: str, dtype: Any) -> "PreTrainedModel":
+    """The model with its weights, on the CPU. Under ZeRO-3 transformers loads each worker's part only."""
+    from transformers import AutoModelForCausalLM
+
+    loaded = AutoModelForCausalLM.from_pretrained(
+        os.path.expanduser(model), dtype=dtype, attn_implementation=attention, use_safetensors=True
+    )
+    return loaded  # type: ignore[no-any-return]
+
+
+def lora(config: LoraConfig) -> Any:
+    """peft's config, None for full fine-tuning."""
+    if not config.rank:
+        return None
+    from peft import LoraConfig as PeftConfig
+
+    targets: Any = list(config.targets) or "all-linear"
+    return PeftConfig(
+        task_type="CAUSAL_LM",
+        r=config.rank,
+        lora_alpha=config.alpha,
+        lora_dropout=config.dropout,
+        target_modules=targets,
+    )
+
+
+def merge_adapter(base: str, adapter: Path, target: Path, dtype: Any) -> None:
+    """Write the base with the adapter merged into it: a plain model, loadable without peft.
+
+    From the base's own weights every time: unmerging in place would leave rounding errors in them.
+    """
+    from peft import PeftModel
+
+    merged = PeftModel.from_pretrained(load_student(base, "sdpa", dtype), str(adapter)).merge_and_unload()
+    merged.save_pretrained(target)
+
+
+def with_grown_embeddings(model: str, tokenizer: "PreTrainedTokenizerFast", target: Path) -> str:
+    """Write the student with rows for its new tokens to `target`, unless it is there; its path."""
+    from evolray.train.tokenizer import grow_embeddings
+
+    if not (target / "config.json").exists():
+        loaded = load_student(model, "sdpa", "auto")
+        grow_embeddings(loaded, tokenizer)
+        loaded.save_pretrained(target)
+        tokenizer.save_pretrained(target)
+    return str(target)
