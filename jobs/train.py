@@ -1,10 +1,10 @@
 """Train a student as a Ray job: the arguments are those of `evolray train`.
 
-    ray job submit --working-dir . -- python jobs/train.py conf/train/tiny.yaml data=s3://bucket/seeds.json run=/tmp/evolray/tiny
+    ray job submit --working-dir . -- python jobs/train.py conf/train/tiny.yaml data=/tmp/evolray/open run=/tmp/tiny
 
 The job works in a copy of the folder it is submitted from, so `run` is an absolute path, on storage that every node
-sees, or a URL such as s3://bucket/run; the same holds for `data` and `model`. Ray joins the arguments and hands them to a
-shell: values with spaces, quotes or dollar signs belong in the YAML. Where the cluster checks tokens, as Ray does by
+sees, or a URL such as s3://bucket/run; the same holds for `data` and `model`. Ray joins the arguments and hands them to
+a shell: values with spaces, quotes or dollar signs belong in the YAML. Where the cluster checks tokens, as Ray does by
 default, submit with RAY_AUTH_MODE=token and RAY_AUTH_TOKEN set.
 """
 

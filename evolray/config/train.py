@@ -24,7 +24,7 @@ class LoraConfig:
 
     rank: int = 0
     """0: full fine-tuning."""
-    alpha: float = 32.0
+    alpha: int = 32
     dropout: float = 0.0
     targets: list[str] = field(default_factory=list)
     """Names of the layers that get adapters. Empty: all linear layers but the last."""
@@ -87,7 +87,7 @@ class TrainConfig:
     seed: int = 0
 
     packing: bool = True
-    """Several examples in a row without padding, none seeing another. false: padded, examples of like length together."""
+    """Examples end to end in a row, none seeing another. false: padded, examples of like length together."""
     micro_batch_tokens: int | None = None
     """Tokens per forward pass of a worker. null: as many as its memory holds."""
     precision: str = "auto"

@@ -1,9 +1,9 @@
 """Attention for packed rows: every document by itself, so that none sees another and no mask is built.
 
 transformers isolates packed documents by a mask over the whole row, which costs the square of the row's length. Here a
-row costs the sum of the squares of its documents, with torch alone: on GPUs torch's variable-length flash kernel, elsewhere
-one causal call of scaled_dot_product_attention per document. Registered with transformers as `isolated`; a forward pass
-without document boundaries (`cu_seq_lens_q`), as in generation, is handed to transformers' own sdpa.
+row costs the sum of the squares of its documents, with torch alone: on GPUs torch's variable-length flash kernel,
+elsewhere one causal call of scaled_dot_product_attention per document. Registered with transformers as `isolated`; a
+forward pass without document boundaries (`cu_seq_lens_q`), as in generation, is handed to transformers' own sdpa.
 """
 
 from typing import Any
@@ -66,7 +66,7 @@ def _by_document(
     dropout: float,
 ) -> torch.Tensor:
     grouped = query.shape[1] != key.shape[1]
-    documents = zip(*(one.split(lengths, dim=2) for one in (query, key, value)), strict=True)
+    documents = zip(*(torch.split(one, lengths, dim=2) for one in (query, key, value)), strict=True)
     outs = [
         scaled_dot_product_attention(q, k, v, dropout_p=dropout, is_causal=True, scale=scaling, enable_gqa=grouped)
         for q, k, v in documents

@@ -1,9 +1,9 @@
 """Which examples each worker sees in which forward pass, for the whole training, from lengths alone.
 
 An optimizer step is `global_batch` examples of a shuffled epoch, the last step of an epoch what is left of it. They are
-dealt to `workers` x `accumulation` micro-batches of about equal tokens. So packing, micro-batches and workers decide only
-how a step is computed, never which examples are in it: the loss curve is the same for all of them. The plan needs
-nothing but the lengths and the seed, so every worker works it out for itself, and after a restart it is the same again.
+dealt to `workers` x `accumulation` micro-batches of about equal tokens. So packing, micro-batches and workers decide
+only how a step is computed, never which examples are in it: the loss curve is the same for all of them. The plan needs
+nothing but the lengths and the seed, so every worker works it out for itself, and it is the same after a restart.
 
 With packing, the examples of a micro-batch lie end to end in one row and nothing is padded. Without it, they are rows
 padded to the longest, and examples of like length share a micro-batch.

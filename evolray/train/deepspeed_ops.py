@@ -1,8 +1,9 @@
 """DeepSpeed's compiled helpers: which ones a training needs, and how they get built without a trap.
 
-On CPU DeepSpeed compiles a shared-memory helper at its start (one to two minutes, g++ needed) that serves inference alone,
-so it is left out. The optimizer of CPU offload must be compiled: by one process per machine, before the others need it, and
-with a lock that a killed process cannot leave behind, since torch's own then blocks every later training without a word.
+On CPU DeepSpeed compiles a shared-memory helper at its start (one to two minutes, g++ needed) that serves inference
+alone, so it is left out. The optimizer of CPU offload must be compiled: by one process per machine, before the others
+need it, and with a lock that a killed process cannot leave behind, since torch's own then blocks every later training
+without a word.
 """
 
 import fcntl

@@ -41,7 +41,7 @@ class Figures:
     seconds_left: float | None = None
 
 
-class Watch(TrainerCallback):  # type: ignore[misc]
+class Watch(TrainerCallback):
     """Turns what the trainer logs into Figures. On rank 0 only.
 
     `should_stop` is asked at every log and answers whether to save and stop here.
@@ -93,8 +93,8 @@ class Watch(TrainerCallback):  # type: ignore[misc]
         self.loss = float(logs["loss"])
         self._publish(self._figures(logs))
 
-    def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, float], **_: Any) -> None:
-        self.held_out_loss = metrics["eval_loss"]
+    def on_evaluate(self, args: Any, state: Any, control: Any, **others: Any) -> None:
+        self.held_out_loss = float(others["metrics"]["eval_loss"])
         figures = self._figures({})
         figures.held_out_loss = self.held_out_loss
         self._publish(figures)

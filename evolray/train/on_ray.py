@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from functools import lru_cache, partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -93,7 +94,7 @@ def tokenise_all(
 def _read(batch: dict[str, np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
     """One row per batch of examples, so that a file is read once, from its beginning, and tokenised by many."""
     number, outcomes, chunk = batch["number"], read(pickle.loads(batch["source"][0])), 0
-    while some := [one for one, _ in zip(outcomes, range(BATCH), strict=False)]:
+    while some := list(islice(outcomes, BATCH)):
         row = np.array([pickle.dumps(some)], dtype=object)
         yield {"number": number, "chunk": np.array([chunk]), "outcomes": row}
         chunk += 1
@@ -116,7 +117,10 @@ def _fetched(reference: Any) -> "PreTrainedTokenizerFast":
 
 
 def find_machine(workers: WorkersConfig) -> Machine:
-    """What each worker will run on, the least of all that could be it. Raises UserError when the cluster is too small."""
+    """What each worker will run on, the least of all that could be it.
+
+    Raises UserError when the cluster is too small.
+    """
     needed = _wait_for_resources(workers)
     on_gpu = "GPU" in needed
     found = [machine for machine in _probe_nodes(on_gpu, workers) if machine]
@@ -129,7 +133,7 @@ def _wait_for_resources(workers: WorkersConfig) -> dict[str, float]:
     """What one worker needs of Ray."""
     deadline = time.monotonic() + workers.wait_seconds
     while True:
-        there = ray.cluster_resources()
+        there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
         on_gpu = workers.device == "gpu" or (workers.device == "auto" and there.get("GPU", 0) > 0)
         needed = {"CPU": workers.cpus, **({"GPU": 1.0} if on_gpu else {})}
         short = [name for name, number in needed.items() if number * workers.number > there.get(name, 0)]
@@ -138,16 +142,16 @@ def _wait_for_resources(workers: WorkersConfig) -> dict[str, float]:
         if time.monotonic() >= deadline:
             name = short[0]
             raise UserError(
-                f"workers.number={workers.number}: needs {needed[name] * workers.number:g} {name}s, and the cluster has "
-                f"{there.get(name, 0):g}. Lower workers.number or workers.cpus, add nodes, or set workers.wait_seconds "
-                "for a cluster that is still growing."
+                f"workers.number={workers.number}: needs {needed[name] * workers.number:g} {name}s, and the cluster "
+                f"has {there.get(name, 0):g}. Lower workers.number or workers.cpus, add nodes, or set "
+                "workers.wait_seconds for a cluster that is still growing."
             )
         time.sleep(POLL_SECONDS)
 
 
 def _probe_nodes(on_gpu: bool, workers: WorkersConfig) -> list[Machine | None]:
     probes = []
-    for node in ray.nodes():
+    for node in ray.nodes():  # type: ignore[no-untyped-call]
         resources = node.get("Resources", {})
         if node.get("Alive") and resources.get("GPU" if on_gpu else "CPU", 0) > 0:
             here = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
@@ -245,16 +249,15 @@ class Training(threading.Thread):
             ),
             run_config=RunConfig(
                 name=f"ray-train-{time.time_ns()}",  # a name of its own: what to resume from is not Ray's to know
-                storage_path=f"{self._job.config.run}/ray-train"
-                if "://" in self._job.config.run
-                else _local(self._job),
+                storage_path=_storage(self._job.config.run),
                 failure_config=FailureConfig(max_failures=workers.max_failures),
             ),
         ).fit()
 
 
-def _local(job: "Job") -> str:
-    return f"{open_folder(job.config.run).url}/ray-train"
+def _storage(run: str) -> str:
+    """Where Ray Train keeps its notes; that all nodes can write there is the first thing it checks."""
+    return f"{run if '://' in run else open_folder(run).url}/ray-train"
 
 
 def _work(settings: dict[str, Any]) -> None:
@@ -270,7 +273,7 @@ def _work(settings: dict[str, Any]) -> None:
 
 
 class Messenger:
-    """A worker's Watcher: tells the board, now and then, and hears whether to stop."""
+    """A worker's Watcher, far from whoever watches: tells the board, now and then, and hears whether to stop."""
 
     def __init__(self, board: Any) -> None:
         self._board, self._told, self._stop = board, 0.0, False

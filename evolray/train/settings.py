@@ -1,4 +1,4 @@
-"""What follows from the config, the student and the machines: micro-batches, accumulation, precision, DeepSpeed's settings.
+"""What follows from config, student and machines: micro-batches, precision, attention, DeepSpeed's settings.
 
 Everything is worked out before a worker starts, from numbers alone, and logged with where it came from.
 """
@@ -171,7 +171,7 @@ def resolve(
     tokens = config.micro_batch_tokens or min(MOST_TOKENS[machine.device], int(max(room, 0) / per_token))
     if room < per_token * (config.micro_batch_tokens or longest):
         raise UserError(
-            f"too little memory: weights, gradients and optimizer need {state / GIB:.1f} GiB per worker and the longest "
+            f"too little memory: weights, gradients and optimizer need {state / GIB:.1f} GiB per worker, the longest "
             f"example ({longest} tokens) {per_token * longest / GIB:.1f} GiB, but a worker has "
             f"{machine.memory / GIB:.1f} GiB ({machine.name}). More workers with deepspeed=conf/deepspeed/zero3.yaml, "
             "zero3_offload.yaml, lora.rank=16, a smaller max_length or a smaller student need less."
@@ -220,7 +220,7 @@ def state_bytes(
 
 
 def activation_bytes(student: Student, precision: str, checkpointing: bool, gpu: bool) -> float:
-    """Per token of a forward pass (Korthikanti et al., arXiv 2205.05198, section 4: 34 x hidden per layer in 16 bits)."""
+    """Per token of a forward pass: 34 x hidden per layer in 16 bits (Korthikanti et al., arXiv 2205.05198, sec. 4)."""
     width = 2 if precision == "fp32" else 1
     layer = 34 * student.hidden * width
     layers = 2 * student.hidden * width * student.layers + layer if checkpointing else layer * student.layers

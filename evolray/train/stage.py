@@ -27,6 +27,7 @@ from evolray.train.batches import accumulation_for
 from evolray.train.examples import Example
 from evolray.train.manifest import STAGE, TrainManifest
 from evolray.train.progress import Progress
+from evolray.train.quiet import quiet
 from evolray.train.sources import Source, find_sources, read
 from evolray.train.store import read_index, write_index
 from evolray.train.student import SCRATCH, Student, describe, make_scratch, with_grown_embeddings
@@ -62,6 +63,7 @@ def train(config: TrainConfig, *, console: Console | None = None) -> Checkpoints
     Raises UserError, Interrupted or EvolrayError; after all of them the same call goes on.
     """
     derived.check(config)
+    quiet()
     deepspeed = derived.read_deepspeed(config.deepspeed)
     folder = open_folder(config.run)
     manifests.refuse_other_stage(folder)
@@ -230,8 +232,8 @@ def _check_examples(accounts: dict[str, Any], config: TrainConfig) -> None:
     if not accounts["train"]:
         reasons = ", ".join(f"{reason} {number:,}" for reason, number in accounts["rejected"].items()) or "none read"
         raise UserError(
-            f"data={without_credentials(config.data)}: no example is left to train on, of {accounts['entries']:,} entries: "
-            f"{reasons}. The rejected ones are in {config.run}/rejected/."
+            f"data={without_credentials(config.data)}: no example is left to train on, of {accounts['entries']:,} "
+            f"entries: {reasons}. The rejected ones are in {config.run}/rejected/."
         )
     if config.held_out and not accounts["held_out"]:
         raise UserError(f"held_out={config.held_out}: too small a share of {accounts['train']:,} examples to be one.")
@@ -241,9 +243,9 @@ def _check_resumable(checkpoints: Checkpoints, stage: int | None, workers: int) 
     latest = checkpoints.latest()
     if latest and stage and latest.about.get("workers") != workers:
         raise UserError(
-            f"{latest.url}: ZeRO-{stage} has shared out its optimizer state over {latest.about.get('workers')} workers; "
-            f"expected workers.number={latest.about.get('workers')}, got {workers}. Or train from it as model=, in a "
-            "new run."
+            f"{latest.url}: ZeRO-{stage} has shared out its optimizer state over {latest.about.get('workers')} "
+            f"workers; expected workers.number={latest.about.get('workers')}, got {workers}. Or train from it as "
+            "model=, in a new run."
         )
 
 

@@ -44,12 +44,12 @@ def describe(model: str) -> Student:
     try:
         config = AutoConfig.from_pretrained(path if os.path.isdir(path) else model)
         with torch.device("meta"):
-            empty = AutoModelForCausalLM.from_config(config)
+            empty = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
     except Exception as error:  # the library and the Hub's client raise all sorts
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
         raise UserError(
-            f"model={model}: no such student, or it cannot be loaded ({reason}). Expected a Hugging Face folder, a name "
-            f"on the Hub that this machine can reach, or {SCRATCH}."
+            f"model={model}: no such student, or it cannot be loaded ({reason}). Expected a Hugging Face folder, a "
+            f"name on the Hub that this machine can reach, or {SCRATCH}."
         ) from None
     text = config.get_text_config()
     parameters = sum(one.numel() for one in empty.parameters())
@@ -120,17 +120,20 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> "PreTrainedTokeniz
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=END, pad_token=END)
+    made: PreTrainedTokenizerFast = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_object=tokenizer, eos_token=END, pad_token=END
+    )
+    return made
 
 
 def load_student(model: str, attention: str, dtype: Any) -> "PreTrainedModel":
     """The model with its weights, on the CPU. Under ZeRO-3 transformers loads each worker's part only."""
     from transformers import AutoModelForCausalLM
 
-    loaded = AutoModelForCausalLM.from_pretrained(
+    loaded: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
         os.path.expanduser(model), dtype=dtype, attn_implementation=attention, use_safetensors=True
     )
-    return loaded  # type: ignore[no-any-return]
+    return loaded
 
 
 def lora(config: LoraConfig) -> Any:

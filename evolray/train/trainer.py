@@ -12,10 +12,10 @@ from typing import Any
 import datasets
 import numpy as np
 import torch
-import trl
 from accelerate.utils import gather_object
 from torch.nn.functional import cross_entropy
 from torch.utils.data import SequentialSampler
+from trl.trainer.sft_trainer import SFTTrainer
 
 from evolray.train.batches import Batches, deal
 from evolray.train.seen import Seen
@@ -81,7 +81,7 @@ def _labels(document: Document) -> torch.Tensor:
     return torch.from_numpy(labels)
 
 
-class StudentTrainer(trl.SFTTrainer):
+class StudentTrainer(SFTTrainer):
     """`held_out`: numbers in the store. `save` writes a checkpoint. `seen` is this worker's share.
 
     `diverged` says why training stopped by itself, on all workers alike: the loss is no number any more.
@@ -98,19 +98,19 @@ class StudentTrainer(trl.SFTTrainer):
         save: Callable[["StudentTrainer"], None],
         **settings: Any,
     ) -> None:
-        items = datasets.Dataset.from_dict({"item": np.arange(len(feed.batches))})
-        super().__init__(data_collator=feed, train_dataset=items, **settings)
+        self._items = datasets.Dataset.from_dict({"item": np.arange(len(feed.batches))})
+        super().__init__(data_collator=feed, train_dataset=self._items, **settings)
         self._feed, self._store, self._write_checkpoint = feed, store, save
         self.seen, self.diverged = Seen(), ""
         self._held_out = _piles(held_out, held_out_lengths, micro_batch_tokens, self.args.world_size)
 
-    def _get_train_sampler(self, *_: Any) -> SequentialSampler:  # type: ignore[override]
+    def _get_train_sampler(self, *_: Any) -> SequentialSampler:
         """The plan has shuffled already."""
-        return SequentialSampler(self.train_dataset)
+        return SequentialSampler(self._items)
 
     def training_step(self, model: Any, inputs: dict[str, Any], *arguments: Any, **settings: Any) -> torch.Tensor:
         ids = inputs.pop("ids")
-        loss = super().training_step(model, inputs, *arguments, **settings)
+        loss: torch.Tensor = super().training_step(model, inputs, *arguments, **settings)  # type: ignore[no-untyped-call]
         bad = self.accelerator.reduce((~torch.isfinite(loss)).float(), "sum")
         if bad and not self.diverged:
             self.diverged = self._why_diverged(loss, ids)
@@ -123,8 +123,8 @@ class StudentTrainer(trl.SFTTrainer):
         theirs = gather_object(mine)
         shown = ", ".join(theirs[:SHOWN_IDS]) + (f" and {len(theirs) - SHOWN_IDS} more" if theirs[SHOWN_IDS:] else "")
         return (
-            f"the loss is no number any more at step {self.state.global_step + 1}, with these examples: {shown}. Look at "
-            "them; a lower learning_rate, more warmup_steps and precision=bf16 or fp32 help, too."
+            f"the loss is no number any more at step {self.state.global_step + 1}, with these examples: {shown}. "
+            "Look at them; a lower learning_rate, more warmup_steps and precision=bf16 or fp32 help, too."
         )
 
     def compute_loss(
@@ -132,7 +132,7 @@ class StudentTrainer(trl.SFTTrainer):
     ) -> Any:
         """The sum over this micro-batch's trained tokens, over the number of them in the whole global batch."""
         if return_outputs or num_items_in_batch is None or self.aux_loss_enabled:
-            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)  # type: ignore[no-untyped-call]
         # DDP and DeepSpeed average the gradients of the workers, where a sum is wanted.
         return self.summed_loss(model, inputs) * (self.accelerator.num_processes / num_items_in_batch)
 
@@ -141,7 +141,8 @@ class StudentTrainer(trl.SFTTrainer):
         labels, others = inputs["labels"], {key: value for key, value in inputs.items() if key != "labels"}
         if labels.is_cuda:  # trl's tiles: no logits of trained tokens x vocabulary
             outputs = model(**others, labels=labels, use_cache=False, fused_lm_head=True)
-            return -outputs.log_probs.sum()
+            summed: torch.Tensor = -outputs.log_probs.sum()
+            return summed
         targets = labels[:, 1:]
         if len(labels) == 1:  # logits for the trained tokens alone: most of a small student's work is the vocabulary
             places = (targets[0] != IGNORED).nonzero().flatten()
@@ -153,7 +154,7 @@ class StudentTrainer(trl.SFTTrainer):
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """The held-out loss: the mean over all trained tokens, however they are packed and spread over workers."""
-        model = self.model_wrapped if self.is_deepspeed_enabled else self.model
+        model: Any = self.model_wrapped if self.is_deepspeed_enabled else self.model
         was_training = model.training
         model.eval()
         total = torch.zeros(2, dtype=torch.float64)

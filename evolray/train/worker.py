@@ -1,17 +1,15 @@
 """What one worker does: load the student, train it by the plan, write checkpoints. Knows torch, not Ray."""
 
-import os
 import tempfile
-import warnings
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
-import transformers
 from transformers import PrinterCallback, TrainerCallback
+from trl.trainer.sft_config import SFTConfig
 
 from evolray.checkpoints import Checkpoint, Checkpoints
 from evolray.config import TrainConfig
@@ -20,6 +18,7 @@ from evolray.pool.layout import open_folder
 from evolray.train import attention, deepspeed_ops
 from evolray.train.batches import Batches
 from evolray.train.figures import Figures, Watch, mean_context
+from evolray.train.quiet import quiet
 from evolray.train.seen import Seen
 from evolray.train.settings import Machine, Settings, flops_per_token
 from evolray.train.store import Store, read_index
@@ -27,7 +26,6 @@ from evolray.train.student import Student, load_student, lora, merge_adapter
 from evolray.train.trainer import Feed, StudentTrainer
 
 if TYPE_CHECKING:
-    import trl
     from transformers import PreTrainedTokenizerFast
 
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
@@ -57,18 +55,28 @@ class Place:
     local_rank: int
 
 
-class Watcher:
-    """Whoever watches a training, seen from a worker. This one is for trainings that nobody watches."""
+class Watcher(Protocol):
+    """Whoever watches a training, seen from a worker."""
 
     def tell(self, figures: Figures) -> None:
         """Called on rank 0, at every log."""
 
     def wants_stop(self) -> bool:
         """Asked on rank 0, at every log: whether to write a checkpoint and stop."""
-        return False
 
     def saved(self, checkpoint: dict[str, Any]) -> None:
         """Called on all workers after a checkpoint, with `step` and its losses."""
+
+
+class Nobody:
+    """The Watcher of a training that nobody watches."""
+
+    def tell(self, figures: Figures) -> None: ...
+
+    def wants_stop(self) -> bool:
+        return False
+
+    def saved(self, checkpoint: dict[str, Any]) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -80,12 +88,12 @@ class Outcome:
     diverged: str = ""
 
 
-def train(job: Job, place: Place, watcher: Watcher | None = None) -> Outcome:
+def train(job: Job, place: Place, watcher: Watcher) -> Outcome:
     """Train, or go on from the run's latest checkpoint. Needs torch's process group where there are several workers.
 
     Raises UserError when the run's data or checkpoint does not fit, EvolrayError when something cannot be written.
     """
-    _quiet()
+    quiet()
     config = job.config
     folder = open_folder(config.run)
     found = read_index(folder)
@@ -107,10 +115,10 @@ def train(job: Job, place: Place, watcher: Watcher | None = None) -> Outcome:
         if place.rank == 0:
             flops = flops_per_token(job.student, mean_context(index.tokens[numbers]))
             figures = Path(folder.url if folder.is_local else scratch)
-            watch = Watch(batches, flops, job.machine.peak_flops, figures, start, (watcher or Watcher()).tell)
+            watch = Watch(batches, flops, job.machine.peak_flops, figures, start, watcher.tell)
             callbacks.append(watch)
-        callbacks.append(_StopTogether(watcher or Watcher(), place))
-        saving = _Saving(job, place, checkpoints, watch, watcher or Watcher(), bool(len(held_out)))
+        callbacks.append(_StopTogether(watcher, place))
+        saving = _Saving(job, place, checkpoints, watch, watcher, bool(len(held_out)))
         trainer = _trainer(job, batches, index, store, numbers, held_out, saving, callbacks, scratch)
         trainer.seen = seen if place.rank == 0 else Seen()
         saving.last_step = start[0]
@@ -170,14 +178,12 @@ def _trainer(
     return trainer
 
 
-def _arguments(job: Job, batches: Batches, scratch: str) -> "trl.SFTConfig":
-    import trl
-
+def _arguments(job: Job, batches: Batches, scratch: str) -> SFTConfig:
     config, settings = job.config, job.settings
     on_cpu = job.machine.device == "cpu"
     if settings.deepspeed is not None:
         deepspeed_ops.prepare(settings.deepspeed, on_cpu)
-    return trl.SFTConfig(
+    return SFTConfig(
         output_dir=scratch,
         per_device_train_batch_size=1,
         gradient_accumulation_steps=job.accumulation,
@@ -272,7 +278,7 @@ class _Saving:
         }
 
 
-class _StopTogether(TrainerCallback):  # type: ignore[misc]
+class _StopTogether(TrainerCallback):
     """Stops all workers at one step when rank 0 is told to: with a checkpoint, so that nothing is lost."""
 
     def __init__(self, watcher: Watcher, place: Place) -> None:
@@ -315,11 +321,3 @@ def _of_others(mine: Seen, place: Place) -> list[Seen]:
     gathered: list[Any] = [None] * place.workers
     torch.distributed.all_gather_object(gathered, mine)
     return [one for rank, one in enumerate(gathered) if rank != place.rank]
-
-
-def _quiet() -> None:
-    """What the libraries say in every training and nobody can act on stays out of the workers' logs."""
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    warnings.filterwarnings("ignore", category=FutureWarning)
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
