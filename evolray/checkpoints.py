@@ -337,6 +337,17 @@ def export(place: Checkpoint | str | Path, target: str | Path) -> None:
     _copy_aside(tree, about, _wanted(about, with_state=False), target)
 
 
+def export_of(checkpoints: Checkpoints, step: int | None, target: str | Path) -> Checkpoint:
+    """Export the checkpoint of `step`, or the best. Raises UserError when there is none."""
+    complete = checkpoints.all()
+    chosen = _best(complete) if step is None else next((one for one in complete if one.step == step), None)
+    if chosen is None:
+        there = ", ".join(str(one.step) for one in complete) or "none"
+        raise UserError(f"{checkpoints.url}: no checkpoint{f' of step {step}' if step else ''} there; steps: {there}.")
+    export(chosen, target)
+    return chosen
+
+
 def step_name(step: int) -> str:
     return f"step-{step:08d}"
 

@@ -111,10 +111,17 @@ def _show(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
+    from evolray.checkpoints import Checkpoints, export_of
     from evolray.pool.export import export
+    from evolray.pool.layout import open_folder
+    from evolray.train import manifest as trainings
 
-    number = export(options.run, options.file)
-    print(f"{options.file}: {number:,} records")
+    if trainings.read(open_folder(options.run)):
+        checkpoint = export_of(Checkpoints(options.run), options.step, options.target)
+        print(f"{options.target}: {checkpoint.name}, a plain Hugging Face folder")
+        return
+    number = export(options.run, options.target)
+    print(f"{options.target}: {number:,} records")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -141,9 +148,10 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--root", help="a root's or record's id, or its beginning; default: the longest lineage")
     show.set_defaults(command=_show)
 
-    export = commands.add_parser("export", help="write the kept records as .json (Alpaca), .jsonl or .parquet")
+    export = commands.add_parser("export", help="a pool's records as one file, or a training's best checkpoint")
     export.add_argument("run", help="the run directory or URL")
-    export.add_argument("file", help="what to write")
+    export.add_argument("target", help="a .json (Alpaca), .jsonl or .parquet file; for a training, a new folder")
+    export.add_argument("--step", type=int, help="of a training: this checkpoint rather than the best")
     export.set_defaults(command=_export)
 
     diffs = commands.add_parser("diff", help="publish a student as the difference to the model it was trained from")

@@ -6,7 +6,7 @@ Counts of tokens come from the plan, so that no worker has to ask the others for
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,29 +16,9 @@ import torch
 from transformers import TrainerCallback
 
 from evolray.train.batches import Batches, size
+from evolray.train.watching import Figures
 
 WATCHED_SECONDS = 60.0  # the window that speeds are means over
-
-
-@dataclass
-class Figures:
-    """`padding`: the share of computed tokens that are padding. `mfu` is None where the device's peak is not known."""
-
-    step: int
-    steps: int
-    epoch: float
-    loss: float | None = None
-    held_out_loss: float | None = None
-    learning_rate: float | None = None
-    gradient_norm: float | None = None
-    tokens_per_second: float = 0.0
-    flops_per_second: float = 0.0
-    mfu: float | None = None
-    memory_bytes: int = 0
-    padding: float = 0.0
-    examples: int = 0
-    tokens: int = 0
-    seconds_left: float | None = None
 
 
 class Watch(TrainerCallback):

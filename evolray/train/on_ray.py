@@ -29,15 +29,15 @@ from evolray.cluster.terminal import interrupted_by_sigterm
 from evolray.config import TrainConfig, WorkersConfig
 from evolray.errors import EvolrayError, UserError
 from evolray.pool.layout import open_folder
-from evolray.train.settings import Machine
+from evolray.train.job import Job, Outcome, Place
+from evolray.train.sizing import Machine
 from evolray.train.sources import Source, read
 from evolray.train.tokens import Batch, tokenise
+from evolray.train.watching import Figures
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-    from evolray.train.figures import Figures
-    from evolray.train.worker import Job, Outcome
 
 logger = logging.getLogger("evolray")
 
@@ -179,7 +179,7 @@ def _probe(on_gpu: bool, share: int) -> Machine | None:
 # --- training ---
 
 
-def fit(job: "Job", show: Callable[["Figures"], None]) -> "Outcome":
+def fit(job: Job, show: Callable[[Figures], None]) -> Outcome:
     """Train on the cluster. `show` is called when there are new figures.
 
     KeyboardInterrupt writes a checkpoint and ends the training there. Raises EvolrayError when it cannot go on.
@@ -201,7 +201,7 @@ def fit(job: "Job", show: Callable[["Figures"], None]) -> "Outcome":
     return outcome
 
 
-def _follow(training: "Training", board: Any, show: Callable[["Figures"], None]) -> None:
+def _follow(training: "Training", board: Any, show: Callable[[Figures], None]) -> None:
     shown = -1
     while not training.ended.wait(POLL_SECONDS):
         figures = ray.get(board.figures.remote())
@@ -215,7 +215,7 @@ def _follow(training: "Training", board: Any, show: Callable[["Figures"], None])
 class Training(threading.Thread):
     """Runs the TorchTrainer, so that the main thread is free to show progress and to be interrupted."""
 
-    def __init__(self, job: "Job", board: Any) -> None:
+    def __init__(self, job: Job, board: Any) -> None:
         super().__init__(name="train", daemon=True)
         self._job, self._board = job, board
         self.error: EvolrayError | None = None
@@ -262,7 +262,7 @@ def _storage(run: str) -> str:
 
 def _work(settings: dict[str, Any]) -> None:
     """What Ray Train runs in every worker process."""
-    from evolray.train.worker import Place, train
+    from evolray.train.worker import train
 
     context = ray.train.get_context()
     place = Place(context.get_world_rank(), context.get_world_size(), context.get_local_rank())
@@ -278,7 +278,7 @@ class Messenger:
     def __init__(self, board: Any) -> None:
         self._board, self._told, self._stop = board, 0.0, False
 
-    def tell(self, figures: "Figures") -> None:
+    def tell(self, figures: Figures) -> None:
         if time.monotonic() - self._told >= TELL_SECONDS or figures.step == figures.steps:
             self._stop = ray.get(self._board.show.remote(figures))
             self._told = time.monotonic()
@@ -300,7 +300,7 @@ class Board:
         self._stopped = False
         self._gauges: dict[str, Gauge] = {}
 
-    def show(self, figures: "Figures") -> bool:
+    def show(self, figures: Figures) -> bool:
         self._figures = figures
         for name, value in asdict(figures).items():
             if value is not None:
@@ -308,16 +308,16 @@ class Board:
                 gauge.set(value)
         return self._stopped
 
-    def figures(self) -> "Figures | None":
+    def figures(self) -> Figures | None:
         return self._figures
 
     def stop(self) -> None:
         self._stopped = True
 
-    def end(self, outcome: "Outcome") -> None:
+    def end(self, outcome: Outcome) -> None:
         self._outcome = outcome
 
-    def outcome(self) -> "Outcome | None":
+    def outcome(self) -> Outcome | None:
         return self._outcome
 
 

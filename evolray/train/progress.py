@@ -2,7 +2,7 @@
 
 import logging
 import time
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -11,9 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.text import Text
 
 from evolray.durations import duration
-
-if TYPE_CHECKING:
-    from evolray.train.figures import Figures
+from evolray.train.watching import Figures
 
 logger = logging.getLogger("evolray")
 
@@ -48,7 +46,7 @@ class Progress:
         else:
             self._say(text)
 
-    def show(self, now: "Figures") -> None:
+    def show(self, now: Figures) -> None:
         self._loss = self._loss if now.loss is None else now.loss
         self._held_out = self._held_out if now.held_out_loss is None else now.held_out_loss
         self._rate = self._rate if now.learning_rate is None else now.learning_rate
@@ -64,14 +62,14 @@ class Progress:
             self._logged = time.monotonic()
             logger.info(line)
 
-    def _learning(self, now: "Figures") -> str:
+    def _learning(self, now: Figures) -> str:
         parts = [f"step {now.step:,} of {now.steps:,}", f"epoch {now.epoch:.2f}"]
         parts += [f"loss {self._loss:.4f}"] if self._loss is not None else []
         parts += [f"held-out {self._held_out:.4f}"] if self._held_out is not None else []
         parts += [f"learning rate {self._rate:.2e}"] if self._rate is not None else []
         return "  ".join(parts)
 
-    def _working(self, now: "Figures") -> str:
+    def _working(self, now: Figures) -> str:
         parts = [f"{now.tokens_per_second:,.0f} tokens/s"]
         parts += [f"{now.mfu:.1%} MFU"] if now.mfu is not None else [f"{now.flops_per_second / 1e9:,.1f} GFLOP/s"]
         parts += [f"{now.memory_bytes / GIB:.1f} GiB", f"{now.padding:.1%} padding"]

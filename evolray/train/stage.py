@@ -25,22 +25,23 @@ from evolray.train import manifest as manifests
 from evolray.train import settings as derived
 from evolray.train.batches import accumulation_for
 from evolray.train.examples import Example
+from evolray.train.job import Job, Outcome, plan
 from evolray.train.manifest import STAGE, TrainManifest
 from evolray.train.progress import Progress
 from evolray.train.quiet import quiet
+from evolray.train.sizing import GIB
 from evolray.train.sources import Source, find_sources, read
 from evolray.train.store import read_index, write_index
 from evolray.train.student import SCRATCH, Student, describe, make_scratch, with_grown_embeddings
 from evolray.train.tokenizer import dress, load_tokenizer
 from evolray.train.tokens import index_of, to_metadata
+from evolray.train.watching import Figures
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-    from evolray.train.figures import Figures
-    from evolray.train.settings import Machine
+    from evolray.train.sizing import Machine
     from evolray.train.store import Index
-    from evolray.train.worker import Job, Outcome
 
 logger = logging.getLogger("evolray")
 
@@ -165,9 +166,7 @@ class Run:
         student: Student,
         machine: "Machine",
         index: "Index",
-    ) -> "Job":
-        from evolray.train.worker import Job, plan
-
+    ) -> Job:
         config = self._config
         longest = int(index.tokens.max(initial=0))
         settings = derived.resolve(config, student, machine, longest, _installed_flash(), _is_installed("liger_kernel"))
@@ -193,14 +192,14 @@ class Run:
         }
         return Job(config, model, tokenizer, student, machine, settings, accumulation, about)
 
-    def _follow(self, progress: Progress, figures: "Figures") -> None:
+    def _follow(self, progress: Progress, figures: Figures) -> None:
         progress.show(figures)
         self._manifest.step = figures.step
         self._manifest.figures |= {key: value for key, value in asdict(figures).items() if value is not None}
         if time.monotonic() - self._written > MANIFEST_SECONDS:
             self._write("running")
 
-    def _conclude(self, outcome: "Outcome") -> None:
+    def _conclude(self, outcome: Outcome) -> None:
         self._manifest.step = outcome.step
         if outcome.diverged:
             self._write("stopped", outcome.diverged)
@@ -274,9 +273,9 @@ def _settings_line(
     return (
         f"{student.architecture} of {student.parameters / 1e6:,.1f} M parameters, {settings.precision}, "
         f"{settings.attention} attention, {zero}; {steps:,} steps of {config.global_batch} examples = "
-        f"{config.workers.number} workers ({machine.name}, {machine.memory / derived.GIB:.1f} GiB) x {accumulation} "
+        f"{config.workers.number} workers ({machine.name}, {machine.memory / GIB:.1f} GiB) x {accumulation} "
         f"passes of at most {settings.micro_batch_tokens:,} tokens; "
-        f"state {settings.state_bytes / derived.GIB:.2f} GiB per worker"
+        f"state {settings.state_bytes / GIB:.2f} GiB per worker"
     )
 
 

@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 IGNORED = -100  # the label that losses pass over
 SHOWN_IDS = 20
+ADAPTER = "adapter"  # where a checkpoint's state keeps it
 
 
 class Feed:
@@ -188,7 +189,7 @@ class StudentTrainer(SFTTrainer):
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         """The weights lie beside the state, as the checkpoint itself; DeepSpeed keeps its own with the state."""
-        adapter = Path(resume_from_checkpoint) / "adapter"
+        adapter = Path(resume_from_checkpoint) / ADAPTER
         where = adapter if adapter.exists() else Path(resume_from_checkpoint).parent
         super()._load_from_checkpoint(str(where), model)
 

@@ -1,10 +1,8 @@
 """What one worker does: load the student, train it by the plan, write checkpoints. Knows torch, not Ray."""
 
 import tempfile
-from contextlib import suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -12,80 +10,25 @@ from transformers import PrinterCallback, TrainerCallback
 from trl.trainer.sft_config import SFTConfig
 
 from evolray.checkpoints import Checkpoint, Checkpoints
-from evolray.config import TrainConfig
 from evolray.errors import EvolrayError, UserError
 from evolray.pool.layout import open_folder
 from evolray.train import attention, deepspeed_ops
 from evolray.train.batches import Batches
-from evolray.train.figures import Figures, Watch, mean_context
+from evolray.train.figures import Watch, mean_context
+from evolray.train.job import SHARED, Job, Outcome, Place, plan
 from evolray.train.quiet import quiet
+from evolray.train.saving import Saving
 from evolray.train.seen import Seen
-from evolray.train.settings import Machine, Settings, flops_per_token
+from evolray.train.sizing import flops_per_token
 from evolray.train.store import Store, read_index
-from evolray.train.student import Student, load_student, lora, merge_adapter
+from evolray.train.student import load_student, lora
 from evolray.train.trainer import Feed, StudentTrainer
+from evolray.train.watching import Watcher
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
+    pass
 
-DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 SCHEDULERS = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
-ADAPTER = "adapter"
-
-
-@dataclass(frozen=True)
-class Job:
-    """All that the workers need to know; it can be pickled. `model`: the folder or name that is loaded."""
-
-    config: TrainConfig
-    model: str
-    tokenizer: "PreTrainedTokenizerFast"
-    student: Student
-    machine: Machine
-    settings: Settings
-    accumulation: int
-    about: dict[str, Any]
-    """What every checkpoint says of where it came from."""
-
-
-@dataclass(frozen=True)
-class Place:
-    rank: int
-    workers: int
-    local_rank: int
-
-
-class Watcher(Protocol):
-    """Whoever watches a training, seen from a worker."""
-
-    def tell(self, figures: Figures) -> None:
-        """Called on rank 0, at every log."""
-
-    def wants_stop(self) -> bool:
-        """Asked on rank 0, at every log: whether to write a checkpoint and stop."""
-
-    def saved(self, checkpoint: dict[str, Any]) -> None:
-        """Called on all workers after a checkpoint, with `step` and its losses."""
-
-
-class Nobody:
-    """The Watcher of a training that nobody watches."""
-
-    def tell(self, figures: Figures) -> None: ...
-
-    def wants_stop(self) -> bool:
-        return False
-
-    def saved(self, checkpoint: dict[str, Any]) -> None: ...
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """`finished`: the last step is done. Else it was stopped, or `diverged` says why it stopped itself."""
-
-    step: int
-    finished: bool
-    diverged: str = ""
 
 
 def train(job: Job, place: Place, watcher: Watcher) -> Outcome:
@@ -118,7 +61,7 @@ def train(job: Job, place: Place, watcher: Watcher) -> Outcome:
             watch = Watch(batches, flops, job.machine.peak_flops, figures, start, watcher.tell)
             callbacks.append(watch)
         callbacks.append(_StopTogether(watcher, place))
-        saving = _Saving(job, place, checkpoints, watch, watcher, bool(len(held_out)))
+        saving = Saving(job, place, checkpoints, watch, watcher, bool(len(held_out)))
         trainer = _trainer(job, batches, index, store, numbers, held_out, saving, callbacks, scratch)
         trainer.seen = seen if place.rank == 0 else Seen()
         saving.last_step = start[0]
@@ -130,22 +73,6 @@ def train(job: Job, place: Place, watcher: Watcher) -> Outcome:
         return Outcome(trainer.state.global_step or start[0], saving.last_step >= batches.steps, trainer.diverged)
 
 
-SHARED = "Use a path on storage that all nodes share, or a URL such as s3://bucket/run."
-
-
-def plan(config: TrainConfig, lengths: np.ndarray, accumulation: int) -> Batches:
-    return Batches(
-        lengths=lengths,
-        global_batch=config.global_batch,
-        epochs=config.epochs,
-        seed=config.seed,
-        workers=config.workers.number,
-        accumulation=accumulation,
-        packing=config.packing,
-        max_steps=config.max_steps,
-    )
-
-
 def _trainer(
     job: Job,
     batches: Batches,
@@ -153,7 +80,7 @@ def _trainer(
     store: Store,
     numbers: np.ndarray,
     held_out: np.ndarray,
-    saving: "_Saving",
+    saving: "Saving",
     callbacks: list[TrainerCallback],
     scratch: str,
 ) -> StudentTrainer:
@@ -218,66 +145,6 @@ def _arguments(job: Job, batches: Batches, scratch: str) -> SFTConfig:
     )
 
 
-class _Saving:
-    """Writes a checkpoint: held-out loss, weights, state. Every worker calls it at the same step."""
-
-    def __init__(
-        self, job: Job, place: Place, checkpoints: Checkpoints, watch: Watch | None, watcher: Watcher, held_out: bool
-    ) -> None:
-        self._job, self._place, self._checkpoints = job, place, checkpoints
-        self._watch, self._watcher, self._held_out = watch, watcher, held_out
-        self.last_step = 0
-
-    def __call__(self, trainer: StudentTrainer) -> None:
-        step = trainer.state.global_step
-        if step == self.last_step:  # asked twice for one step, at its interval and at the end
-            return
-        held_out_loss = trainer.evaluate()["eval_loss"] if self._held_out else None
-        folder = self._checkpoints.prepare(step)
-        wait = trainer.accelerator.wait_for_everyone
-        wait()
-        self._write_weights(trainer, folder)
-        trainer.save_state(folder / "state")
-        wait()
-        self._checkpoints.publish(step, folder)
-        wait()
-        seen = trainer.seen.join(_of_others(trainer.seen, self._place))
-        if self._watch:
-            about = self._about(step, held_out_loss, seen)
-            self._checkpoints.commit(step, about)
-            self._checkpoints.keep(self._job.config.keep_checkpoints)
-        wait()
-        self.last_step = step
-        self._watcher.saved({"step": step, "held_out_loss": held_out_loss, "examples": seen.examples})
-
-    def _write_weights(self, trainer: StudentTrainer, folder: Path) -> None:
-        job = self._job
-        adapter = folder / "state" / ADAPTER
-        trainer.save_model(str(adapter if job.config.lora.rank else folder), _internal_call=True)
-        if self._place.rank:
-            return
-        if job.config.lora.rank:
-            merge_adapter(job.model, adapter, folder, DTYPES[job.settings.precision])
-            job.tokenizer.save_pretrained(str(folder))
-        for written in (adapter, folder):  # a pickle of the trainer's arguments, which nobody needs
-            with suppress(FileNotFoundError):
-                (written / "training_args.bin").unlink()
-
-    def _about(self, step: int, held_out_loss: float | None, seen: Seen) -> dict[str, Any]:
-        assert self._watch
-        return {
-            **self._job.about,
-            "epoch": step / self._watch.steps_per_epoch,
-            "loss": self._watch.loss,
-            "held_out_loss": held_out_loss,
-            "examples_seen": seen.examples,
-            "examples_digest": seen.hexadecimal,
-            "tokens_seen": self._watch.tokens,
-            "workers": self._place.workers,
-            "settings": {key: value for key, value in asdict(self._job.settings).items() if key != "deepspeed"},
-        }
-
-
 class _StopTogether(TrainerCallback):
     """Stops all workers at one step when rank 0 is told to: with a checkpoint, so that nothing is lost."""
 
@@ -313,11 +180,3 @@ def _seen_before(before: Checkpoint | None) -> Seen:
     if not before:
         return Seen()
     return Seen(int(before.about["examples_seen"]), int(before.about["examples_digest"], 16))
-
-
-def _of_others(mine: Seen, place: Place) -> list[Seen]:
-    if place.workers == 1:
-        return []
-    gathered: list[Any] = [None] * place.workers
-    torch.distributed.all_gather_object(gathered, mine)
-    return [one for rank, one in enumerate(gathered) if rank != place.rank]
