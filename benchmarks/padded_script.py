@@ -6,8 +6,9 @@ is as in evolray's training: the examples of every step, the student, the optimi
 losses must agree, and the scripts that import this say by how much they do.
 """
 
+import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -56,7 +57,7 @@ def pad(rows: Sequence[Row], pad_token_id: int) -> dict[str, torch.Tensor]:
     return {"input_ids": ids, "labels": labels, "attention_mask": torch.arange(ids.shape[1])[None] < lengths[:, None]}
 
 
-def by_loop(model: Any, batches: Iterator[list[Row]], pad_token_id: int, recipe: Recipe, tell: Tell) -> None:
+def by_loop(model: Any, batches: Sequence[list[Row]], pad_token_id: int, recipe: Recipe, tell: Tell) -> None:
     """A bare loop over torch and transformers, with nothing around it."""
     from transformers import get_cosine_schedule_with_warmup
 
@@ -70,8 +71,7 @@ def by_loop(model: Any, batches: Iterator[list[Row]], pad_token_id: int, recipe:
     optimizer = torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=recipe.device != "cpu")
     schedule = get_cosine_schedule_with_warmup(optimizer, recipe.warmup_steps, recipe.steps)
     tokens, losses = 0, []
-    for step in range(1, recipe.steps + 1):
-        rows = next(batches)
+    for step, rows in enumerate(batches, 1):
         inputs = {name: tensor.to(recipe.device) for name, tensor in pad(rows, pad_token_id).items()}
         with torch.autocast(recipe.device, torch.bfloat16, enabled=recipe.precision == "bf16"):
             loss = model(**inputs).loss
@@ -88,28 +88,22 @@ def by_loop(model: Any, batches: Iterator[list[Row]], pad_token_id: int, recipe:
             losses = []
 
 
-def by_trainer(model: Any, batches: Iterator[list[Row]], pad_token_id: int, recipe: Recipe, tell: Tell) -> None:
-    """The same with transformers' Trainer, as the original has it."""
-    import tempfile
-
-    from torch.utils.data import IterableDataset
+def by_trainer(model: Any, batches: Sequence[list[Row]], pad_token_id: int, recipe: Recipe, tell: Tell) -> None:
+    """The same with transformers' Trainer around it, as the original has it."""
+    from torch.utils.data import SequentialSampler
     from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
-    tokens = 0
+    tokens = np.cumsum([sum(len(row[0]) for row in rows) for rows in batches])
 
-    class Batches(IterableDataset[list[Row]]):
-        def __iter__(self) -> Iterator[list[Row]]:
-            return batches
+    class InOrder(Trainer):
+        def _get_train_sampler(self, *_: Any) -> SequentialSampler:
+            return SequentialSampler(batches)
 
     class Telling(TrainerCallback):
         def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
             if logs and "loss" in logs:
-                tell(Mark(time.perf_counter(), state.global_step, tokens, float(logs["loss"])))
-
-    def collate(items: list[list[Row]]) -> dict[str, torch.Tensor]:
-        nonlocal tokens
-        tokens += sum(len(row[0]) for row in items[0])
-        return pad(items[0], pad_token_id)
+                step = state.global_step
+                tell(Mark(time.perf_counter(), step, int(tokens[step - 1]), float(logs["loss"])))
 
     model.config.use_cache = False
     with tempfile.TemporaryDirectory() as folder:
@@ -131,8 +125,12 @@ def by_trainer(model: Any, batches: Iterator[list[Row]], pad_token_id: int, reci
             report_to=[],
             disable_tqdm=True,
         )
-        trainer = Trainer(
-            model=model, args=arguments, train_dataset=Batches(), data_collator=collate, callbacks=[Telling()]
+        trainer = InOrder(
+            model=model,
+            args=arguments,
+            train_dataset=batches,
+            data_collator=lambda items: pad(items[0], pad_token_id),
+            callbacks=[Telling()],
         )
         trainer.remove_callback(PrinterCallback)
         trainer.train()

@@ -122,6 +122,16 @@ class Checkpoints:
         """The one with the lowest held-out loss, the later one of equals; the latest when none has a held-out loss."""
         return _best(self.all())
 
+    def at(self, step: int | None = None) -> Checkpoint:
+        """That of a step, or the best. Raises UserError when there is none."""
+        complete = self.all()
+        chosen = _best(complete) if step is None else next((one for one in complete if one.step == step), None)
+        if chosen is None:
+            there = ", ".join(str(one.step) for one in complete) or "none"
+            wanted = "" if step is None else f" of step {step}"
+            raise UserError(f"{self.url}: no checkpoint{wanted} there; steps: {there}.")
+        return chosen
+
     def fetch(self, checkpoint: Checkpoint, with_state: bool = False, into: str | Path | None = None) -> Path:
         """A verified local folder of it: its own, or else a copy at `into` or in this node's temporary directory.
 
@@ -335,17 +345,6 @@ def export(place: Checkpoint | str | Path, target: str | Path) -> None:
         )
     _refuse_occupied(target)
     _copy_aside(tree, about, _wanted(about, with_state=False), target)
-
-
-def export_of(checkpoints: Checkpoints, step: int | None, target: str | Path) -> Checkpoint:
-    """Export the checkpoint of `step`, or the best. Raises UserError when there is none."""
-    complete = checkpoints.all()
-    chosen = _best(complete) if step is None else next((one for one in complete if one.step == step), None)
-    if chosen is None:
-        there = ", ".join(str(one.step) for one in complete) or "none"
-        raise UserError(f"{checkpoints.url}: no checkpoint{f' of step {step}' if step else ''} there; steps: {there}.")
-    export(chosen, target)
-    return chosen
 
 
 def step_name(step: int) -> str:

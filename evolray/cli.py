@@ -111,13 +111,14 @@ def _show(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    from evolray.checkpoints import Checkpoints, export_of
+    from evolray import checkpoints
     from evolray.pool.export import export
     from evolray.pool.layout import open_folder
     from evolray.train import manifest as trainings
 
     if trainings.read(open_folder(options.run)):
-        checkpoint = export_of(Checkpoints(options.run), options.step, options.target)
+        checkpoint = checkpoints.Checkpoints(options.run).at(options.step)
+        checkpoints.export(checkpoint, options.target)
         print(f"{options.target}: {checkpoint.name}, a plain Hugging Face folder")
         return
     number = export(options.run, options.target)

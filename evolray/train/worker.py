@@ -128,6 +128,7 @@ def _arguments(job: Job, batches: Batches, scratch: str) -> SFTConfig:
         bf16=settings.precision == "bf16",
         fp16=settings.precision == "fp16",
         use_cpu=on_cpu,
+        use_cache=True,  # goes into the checkpoint's config; training itself never asks for a cache
         activation_checkpointing=settings.gradient_checkpointing,
         use_liger_kernel=settings.liger,
         deepspeed=settings.deepspeed_config(job.accumulation, batches.workers, config.max_grad_norm),
