@@ -15,9 +15,11 @@ import psutil
 import torch
 from transformers import TrainerCallback
 
+from evolray.pool.layout import Folder, LocalFolder
 from evolray.train.batches import Batches, size
 from evolray.train.watching import Figures
 
+LOG, BOARD = "log.jsonl", "tensorboard"
 WATCHED_SECONDS = 60.0  # the window that speeds are means over
 
 
@@ -32,11 +34,15 @@ class Watch(TrainerCallback):
         batches: Batches,
         flops_per_token: float,
         peak_flops: float | None,
-        folder: Path,
+        folder: Folder,
+        scratch: Path,
         start: tuple[int, int, int],
         tell: Callable[[Figures], None],
     ) -> None:
-        """`start`: step, examples and tokens that a resumed training has behind it."""
+        """`start`: step, examples and tokens that a resumed training has behind it.
+
+        Figures are appended to in `folder`; to an object store they go by way of `scratch`, with every checkpoint.
+        """
         from tensorboardX import SummaryWriter
 
         self._batches, self._flops, self._peak, self._tell = batches, flops_per_token, peak_flops, tell
@@ -45,8 +51,12 @@ class Watch(TrainerCallback):
         self.held_out_loss: float | None = None
         self._computed = self._real = 0
         self._window: list[tuple[float, int]] = []
-        self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=start[0] + 1 if start[0] else None)
-        self._log = (folder / "log.jsonl").open("a", encoding="utf-8")
+        self._folder = folder
+        self._place = folder.path if isinstance(folder, LocalFolder) else scratch
+        if not folder.is_local and folder.exists(LOG):
+            (scratch / LOG).write_bytes(folder.read(LOG))
+        self._board = SummaryWriter(str(self._place / BOARD), purge_step=start[0] + 1 if start[0] else None)
+        self._log = (self._place / LOG).open("a", encoding="utf-8")
 
     @property
     def steps_per_epoch(self) -> int:
@@ -85,10 +95,21 @@ class Watch(TrainerCallback):
     def close(self) -> None:
         self._board.close()
         self._log.close()
+        self._upload()
 
     def flush(self) -> None:
         self._board.flush()
         self._log.flush()
+
+    def saved(self) -> None:
+        """A checkpoint is written: the figures up to it go where it went."""
+        self.flush()
+        self._upload()
+
+    def _upload(self) -> None:
+        if not self._folder.is_local:
+            for file in (self._place / LOG, *(self._place / BOARD).iterdir()):
+                self._folder.write(str(file.relative_to(self._place)), file.read_bytes())
 
     def _figures(self, logs: dict[str, Any]) -> Figures:
         now = time.monotonic()

@@ -46,6 +46,7 @@ class Saving:
             about = self._about(step, held_out_loss, seen)
             self._checkpoints.commit(step, about)
             self._checkpoints.keep(self._job.config.keep_checkpoints)
+            self._watch.saved()
         wait()
         self.last_step = step
         self._watcher.saved({"step": step, "held_out_loss": held_out_loss, "examples": seen.examples})

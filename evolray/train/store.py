@@ -8,6 +8,7 @@ object store each node copies a file to its own disk when it first reads from it
 index, some 14 bytes per example.
 """
 
+import re
 import tempfile
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -26,6 +27,7 @@ from evolray.train.examples import Encoded
 
 DATA, INDEX = "data", "data/index.parquet"
 OPEN_FILES = 256  # mapped at a time
+RECORD = re.compile(r"^([0-9a-f]{16})\.g\d+$")  # a record's id; its root's is the first part
 
 SCHEMA = pa.schema([("id", pa.string()), ("input_ids", pa.list_(pa.int32())), ("trained", pa.list_(pa.bool_()))])
 
@@ -59,7 +61,7 @@ def file_name(source: int, batch: int) -> str:
 
 def is_held_out(id: str, share: float, seed: int) -> bool:
     """By the hash of the record's root, so that the generations of one seed are never on both sides."""
-    root = id.rpartition(".g")[0] or id
+    root = RECORD.sub(r"\1", id)
     number = int.from_bytes(blake2b(f"{seed}/{root}".encode(), digest_size=8).digest())
     return number < share * 2**64
 

@@ -57,8 +57,7 @@ def train(job: Job, place: Place, watcher: Watcher) -> Outcome:
         callbacks: list[TrainerCallback] = []
         if place.rank == 0:
             flops = flops_per_token(job.student, mean_context(index.tokens[numbers]))
-            figures = Path(folder.url if folder.is_local else scratch)
-            watch = Watch(batches, flops, job.machine.peak_flops, figures, start, watcher.tell)
+            watch = Watch(batches, flops, job.machine.peak_flops, folder, Path(scratch), start, watcher.tell)
             callbacks.append(watch)
         callbacks.append(_StopTogether(watcher, place))
         saving = Saving(job, place, checkpoints, watch, watcher, bool(len(held_out)))
