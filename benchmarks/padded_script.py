@@ -7,10 +7,9 @@ losses must agree, and the scripts that import this say by how much they do.
 """
 
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -22,16 +21,10 @@ Row = tuple[torch.Tensor, torch.Tensor]
 """One example: ids and labels, both (tokens,) int64."""
 
 
-class Mark(NamedTuple):
-    """A moment of a training: `tokens` real ones so far, `loss` the mean over the steps since the last mark."""
+class Tell(Protocol):
+    """Told of a training now and then: `tokens` real ones so far, `loss` the mean over the steps since."""
 
-    seconds: float
-    step: int
-    tokens: int
-    loss: float
-
-
-Tell = Callable[[Mark], None]
+    def __call__(self, step: int, tokens: int, loss: float) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -83,8 +76,7 @@ def by_loop(model: Any, batches: Sequence[list[Row]], pad_token_id: int, recipe:
         tokens += sum(len(row[0]) for row in rows)
         losses.append(loss.detach())
         if step % recipe.log_steps == 0:
-            mean = float(torch.stack(losses).mean())
-            tell(Mark(time.perf_counter(), step, tokens, mean))
+            tell(step, tokens, float(torch.stack(losses).mean()))
             losses = []
 
 
@@ -102,8 +94,7 @@ def by_trainer(model: Any, batches: Sequence[list[Row]], pad_token_id: int, reci
     class Telling(TrainerCallback):
         def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
             if logs and "loss" in logs:
-                step = state.global_step
-                tell(Mark(time.perf_counter(), step, int(tokens[step - 1]), float(logs["loss"])))
+                tell(state.global_step, int(tokens[state.global_step - 1]), float(logs["loss"]))
 
     model.config.use_cache = False
     with tempfile.TemporaryDirectory() as folder:

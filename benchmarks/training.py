@@ -6,17 +6,19 @@ Imported by the scripts beside it, not run. Ray is left out: the worker runs in 
 import os
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmarks.padded_script import Mark, Recipe, Row, by_loop, by_trainer, rows_of
+from benchmarks.padded_script import Recipe, Row, by_loop, by_trainer, rows_of
 from evolray.config import TrainConfig
 from evolray.pool.layout import LocalFolder
 from evolray.train.batches import Batches, accumulation_for
@@ -32,6 +34,15 @@ from evolray.train.tokens import index_of, tokenise
 from evolray.train.worker import Job, Place, plan, train
 
 BATCH = 1024  # examples tokenised at a time
+
+
+class Mark(NamedTuple):
+    """A moment of a training: seconds, steps and real tokens so far, the mean loss since the last mark."""
+
+    seconds: float
+    step: int
+    tokens: int
+    loss: float
 
 
 class Enough(Exception):
@@ -83,14 +94,75 @@ def _examples(config: TrainConfig) -> Iterable[Example]:
     return (one for one in read(find_sources(config)[0]) if isinstance(one, Example))
 
 
-def evolray_marks(prepared: Prepared, config: TrainConfig, machine: Machine, one_pass: bool = False) -> list[Mark]:
+class Turns:
+    """Lets several trainings in threads of one process go in turns, so that what else the machine does hits all alike."""
+
+    def __init__(self, number: int) -> None:
+        self._waiting, self._changed = list(range(number)), threading.Condition()
+
+    def take(self, who: int) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting[0] == who)
+
+    def pass_on(self, again: bool = True) -> None:
+        """To the next; `again`: with another turn in the end."""
+        with self._changed:
+            who = self._waiting.pop(0)
+            if again:
+                self._waiting.append(who)
+            self._changed.notify_all()
+
+
+class Clock:
+    """Takes the marks of one training, whose seconds pass in its own turns only."""
+
+    def __init__(self, who: int = 0, turns: Turns | None = None) -> None:
+        self.marks: list[Mark] = []
+        self._who, self._turns = who, turns or Turns(1)
+        self._passed, self._since = 0.0, 0.0
+
+    def start(self) -> None:
+        self._turns.take(self._who)
+        self._since = time.perf_counter()
+
+    def mark(self, step: int, tokens: int, loss: float) -> None:
+        self._passed += time.perf_counter() - self._since
+        self.marks.append(Mark(self._passed, step, tokens, loss))
+        self._turns.pass_on()
+        self.start()
+
+    def stop(self) -> None:
+        self._turns.pass_on(again=False)
+
+
+def in_turns(sides: Sequence[Callable[[Clock], None]]) -> list[list[Mark]]:
+    """The marks of several trainings, from one mark to the next in turns. Raises what one of them raised."""
+    turns = Turns(len(sides))
+    clocks = [Clock(who, turns) for who in range(len(sides))]
+    with ThreadPoolExecutor(len(sides)) as pool:
+        done = [pool.submit(_timed, side, clock) for side, clock in zip(sides, clocks, strict=True)]
+    for one in done:
+        one.result()
+    return [clock.marks for clock in clocks]
+
+
+def _timed(side: Callable[[Clock], None], clock: Clock) -> None:
+    clock.start()
+    try:
+        side(clock)
+    finally:
+        clock.stop()
+
+
+def train_evolray(
+    prepared: Prepared, config: TrainConfig, machine: Machine, clock: Clock, one_pass: bool = False
+) -> None:
     """Train by `config` in a run directory of its own up to its last log; `one_pass`: no accumulation, whatever fits."""
-    marks: list[Mark] = []
 
     class Stopwatch:
         def tell(self, figures: Figures) -> None:
             assert figures.loss is not None
-            marks.append(Mark(time.perf_counter(), figures.step, figures.tokens, figures.loss))
+            clock.mark(figures.step, figures.tokens, figures.loss)
             if figures.step + config.log_steps > figures.steps:
                 raise Enough
 
@@ -104,7 +176,6 @@ def evolray_marks(prepared: Prepared, config: TrainConfig, machine: Machine, one
         job = job_for(prepared, TrainConfig(**{**vars(config), "run": run}), machine, one_pass)
         with suppress(Enough):
             train(job, Place(0, 1, 0), Stopwatch())
-    return marks
 
 
 def job_for(prepared: Prepared, config: TrainConfig, machine: Machine, one_pass: bool) -> Job:
@@ -118,13 +189,13 @@ def job_for(prepared: Prepared, config: TrainConfig, machine: Machine, one_pass:
     return Job(config, prepared.model, prepared.tokenizer, student, machine, settings, accumulation, {})
 
 
-def script_marks(prepared: Prepared, config: TrainConfig, recipe: Recipe, with_trainer: bool = False) -> list[Mark]:
+def train_script(
+    prepared: Prepared, config: TrainConfig, recipe: Recipe, clock: Clock, with_trainer: bool = False
+) -> None:
     """The padded script over the same examples, step by step."""
-    marks: list[Mark] = []
     model = load_student(prepared.model, "sdpa", "auto")
     by = by_trainer if with_trainer else by_loop
-    by(model, prepared.rows(config), prepared.tokenizer.pad_token_id, recipe, marks.append)
-    return marks
+    by(model, prepared.rows(config), prepared.tokenizer.pad_token_id, recipe, clock.mark)
 
 
 def recipe_of(config: TrainConfig, machine: Machine, **settings: Any) -> Recipe:
@@ -156,6 +227,3 @@ def padded_share(prepared: Prepared, config: TrainConfig) -> float:
     batches = prepared.batches(config)
     lengths = [prepared.index.tokens[batches.examples(step)] for step in range(batches.steps)]
     return 1 - sum(int(some.sum()) for some in lengths) / sum(int(some.max()) * len(some) for some in lengths)
-
-
-__all__ = [name for name in dir() if not name.startswith("_")]

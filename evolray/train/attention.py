@@ -34,7 +34,9 @@ def isolated_attention(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **others
         )
         return out, None
-    if query.is_cuda and query.dtype in (torch.bfloat16, torch.float16):
+    if query.is_cuda and value.dtype in (torch.bfloat16, torch.float16):
+        # Under autocast the rotary embedding gives back fp32, which the kernel does not take.
+        query, key = query.to(value.dtype), key.to(value.dtype)
         return _by_kernel(query, key, value, cu_seq_lens_q, max_length_q, scaling), None
     return _by_document(query, key, value, cu_seq_lens_q.diff().tolist(), scaling, dropout), None
 

@@ -155,11 +155,15 @@ def lora(config: LoraConfig) -> Any:
 def merge_adapter(base: str, adapter: Path, target: Path, dtype: Any) -> None:
     """Write the base with the adapter merged into it: a plain model, loadable without peft.
 
-    From the base's own weights every time: unmerging in place would leave rounding errors in them.
+    From the base's own weights every time: unmerging in place would leave rounding errors in them. Random states stay
+    as they are, although peft fills the adapter at random before it reads it: when a checkpoint is written must not
+    change what comes after.
     """
+    import torch
     from peft import PeftModel
 
-    merged = PeftModel.from_pretrained(load_student(base, "sdpa", dtype), str(adapter)).merge_and_unload()
+    with torch.random.fork_rng():
+        merged = PeftModel.from_pretrained(load_student(base, "sdpa", dtype), str(adapter)).merge_and_unload()
     merged.save_pretrained(target)
 
 

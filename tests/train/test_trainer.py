@@ -206,7 +206,7 @@ def test_packing_and_passes_change_no_loss_and_no_weight(
     new_run: NewRun, tmp_path: Path, student: Path, shape: str
 ) -> None:
     model = student if shape == "grouped" else small.write_student(tmp_path / "tied", small.HEADS, tied=True)
-    runs = {name: new_run(14, model, held_out=0.2, **changes) for name, changes in SAME.items()}
+    runs = {name: new_run(15, model, held_out=0.2, **changes) for name, changes in SAME.items()}
     accumulations = {name: small.job_of(config).accumulation for name, config in runs.items()}
     assert accumulations["one packed pass"] == accumulations["one padded pass"] == 1
     assert accumulations["many packed passes"] > 1 < accumulations["many padded passes"]
@@ -214,7 +214,7 @@ def test_packing_and_passes_change_no_loss_and_no_weight(
     done = {name: small.trained(config) for name, config in runs.items()}
     expected = reference(runs["one packed pass"])
     for name, one in done.items():
-        assert one.outcome.finished and one.outcome.step == 6, name
+        assert one.outcome.finished and one.outcome.step == 8, name
         assert one.recorder.losses == pytest.approx(expected.losses, abs=CLOSE), name
         held_out = [checkpoint.held_out_loss for checkpoint in one.checkpoints]
         assert held_out == pytest.approx(expected.held_out_losses, abs=CLOSE), name
@@ -255,7 +255,7 @@ class Reference:
         for one in examples:
             loss = self._summed(one) / num_trained
             loss.backward()
-            total += float(loss)
+            total += loss.item()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for group in optimizer.param_groups:
             group["lr"] = rate
@@ -284,3 +284,241 @@ def rate(config: TrainConfig, step: int, steps: int) -> float:
 
 def reference(config: TrainConfig) -> Reference:
     return Reference(config)
+
+
+def test_an_epoch_may_end_in_a_short_step_with_passes_that_hold_nothing(new_run: NewRun) -> None:
+    """What the runs above went through, so that their equality covers it."""
+    config = new_run(15, held_out=0.2, **SAME["padded, one by one"])
+    num_train = len(small.documents_of(config))
+    assert 0 < num_train % config.global_batch < small.job_of(config).accumulation
+
+
+def test_the_schedule_ends_at_max_steps(new_run: NewRun) -> None:
+    done = small.trained(new_run(14, max_steps=5, checkpoint_steps=2))
+    assert (done.outcome.step, done.outcome.finished) == (5, True)
+    assert [checkpoint.step for checkpoint in done.checkpoints] == [2, 4, 5]
+    assert len(done.recorder.losses) == 5
+    assert done.recorder.told[-1].learning_rate == pytest.approx(5e-3 * 0.5 * (1 + math.cos(math.pi * 3 / 4)))
+
+
+@pytest.mark.parametrize("schedule", ["linear", "constant"])
+def test_the_learning_rate_follows_the_schedule(new_run: NewRun, schedule: str) -> None:
+    config = new_run(6, schedule=schedule, warmup_steps=2, learning_rate=1e-3, global_batch=2)
+    rates = [figures.learning_rate for figures in small.trained(config).recorder.told]
+    after = {"linear": [1e-3, 0.75e-3, 0.5e-3, 0.25e-3], "constant": [1e-3] * 4}
+    assert rates == pytest.approx([0, 0.5e-3, *after[schedule]])
+
+
+def test_half_precision_learns_about_the_same(new_run: NewRun) -> None:
+    full, half = (small.trained(new_run(14, precision=precision)) for precision in ("fp32", "bf16"))
+    assert half.recorder.losses == pytest.approx(full.recorder.losses, abs=0.02)
+    assert half.recorder.losses != pytest.approx(full.recorder.losses, abs=1e-6)
+
+
+# --- what a checkpoint says and holds ---
+
+
+def test_a_checkpoint_is_a_plain_folder_that_knows_where_it_came_from(new_run: NewRun) -> None:
+    config = new_run(14, held_out=0.2)
+    last = small.trained(config).last
+    verify(last)
+    num_train = len(small.documents_of(config))
+    model = AutoModelForCausalLM.from_pretrained(last.path)
+    tokenizer = AutoTokenizer.from_pretrained(last.path)
+    assert tokenizer.chat_template == small.tokenizer().chat_template
+    assert model.dtype == torch.float32 and not [*last.path.glob("*.bin")]
+    assert (last.step, last.about["epoch"], last.about["workers"]) == (6, 2.0, 1)
+    assert last.about["model"] == config.model
+    assert last.about["examples_seen"] == 2 * num_train
+    assert last.about["examples_digest"] == digest(config)
+    assert last.about["tokens_seen"] == 2 * sum(len(one.input_ids) for one in small.documents_of(config))
+    assert {name for name in last.about["files"] if name.startswith("state/")} == {
+        "state/optimizer.pt", "state/rng_state.pth", "state/scheduler.pt", "state/trainer_state.json"
+    }  # fmt: skip
+    generated = model.generate(
+        **tokenizer.apply_chat_template(
+            [{"role": "user", "content": "Name a tree."}], add_generation_prompt=True, return_tensors="pt", return_dict=True
+        ),
+        max_new_tokens=3,
+        do_sample=False,
+    )
+    assert generated.shape[1] > 3
+
+
+def digest(config: TrainConfig) -> str:
+    """Of all examples in every epoch, whatever their order."""
+    seen = Seen()
+    for epoch in range(config.epochs):
+        seen.add((one.id for one in small.documents_of(config)), epoch)
+    return seen.hexadecimal
+
+
+def test_only_the_checkpoints_to_keep_stay(new_run: NewRun) -> None:
+    done = small.trained(new_run(14, checkpoint_steps=1, keep_checkpoints=2))
+    assert [checkpoint.step for checkpoint in done.checkpoints] == [7, 8]
+    assert [one["step"] for one in done.recorder.checkpoints] == [1, 2, 3, 4, 5, 6, 7, 8]
+
+
+# --- stops and resumes ---
+
+RESUMED = {
+    "packed": {},
+    "many passes": {"micro_batch_tokens": 130},
+    "padded": {"packing": False, "micro_batch_tokens": 200},
+    "adapter": {"lora": LoraConfig(rank=4, dropout=0.2), "learning_rate": 2e-2},
+}
+
+
+@pytest.mark.parametrize("kind", RESUMED)
+def test_a_stopped_training_goes_on_as_if_it_had_not_been(new_run: NewRun, kind: str) -> None:
+    changes = {"held_out": 0.2, "checkpoint_steps": 2, **RESUMED[kind]}
+    whole = small.trained(new_run(14, **changes))
+    config = new_run(14, **changes)
+    first = small.trained(config, stop_at=3)
+    assert (first.outcome.step, first.outcome.finished, first.outcome.diverged) == (3, False, "")
+    assert [checkpoint.step for checkpoint in first.checkpoints] == [2, 3]  # one where it was stopped
+    second = small.trained(config)
+    assert (second.outcome.step, second.outcome.finished) == (6, True)
+    assert [*first.recorder.losses, *second.recorder.losses] == whole.recorder.losses
+    assert same_weights(second.last, whole.last)
+    for key in ("examples_seen", "examples_digest", "tokens_seen", "epoch", "loss", "held_out_loss"):
+        assert second.last.about[key] == whole.last.about[key], key
+    assert second.last.about["examples_digest"] == digest(config)
+    steps = [json.loads(line)["step"] for line in (Path(config.run) / "log.jsonl").read_text().splitlines()]
+    assert sorted({*steps}) == [1, 2, 3, 4, 5, 6]
+    assert [figures.examples for figures in second.recorder.told if figures.loss][-1] == whole.last.about["examples_seen"]
+
+
+def same_weights(left: Checkpoint, right: Checkpoint) -> bool:
+    one, other = (load_file(checkpoint.path / "model.safetensors") for checkpoint in (left, right))
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_a_training_may_go_on_with_other_passes(new_run: NewRun) -> None:
+    """Packing and passes are no part of what is learnt, so that a smaller machine can go on with the run."""
+    whole = small.trained(new_run(14))
+    config = new_run(14, micro_batch_tokens=130)
+    small.trained(config, stop_at=3)
+    config.packing, config.micro_batch_tokens = False, 200
+    second = small.trained(config)
+    assert second.recorder.losses == pytest.approx(whole.recorder.losses[3:], abs=CLOSE)
+    assert second.last.about["examples_digest"] == whole.last.about["examples_digest"] == digest(config)
+
+
+def test_a_finished_training_is_not_done_again(new_run: NewRun) -> None:
+    config = new_run(14)
+    first = small.trained(config)
+    again = small.trained(config)
+    assert again.outcome == first.outcome
+    assert again.recorder.told == []
+    assert again.last.about == first.last.about
+
+
+def test_a_stop_at_the_last_step_is_a_finish(new_run: NewRun) -> None:
+    done = small.trained(new_run(8), stop_at=4)
+    assert (done.outcome.step, done.outcome.finished) == (4, True)
+
+
+# --- losses that are no number ---
+
+POISON = "%"  # in no example of small.examples
+
+
+def poisoned_student(folder: Path) -> Path:
+    """A student whose logits are no number once it has read a poison."""
+    small.write_student(folder)
+    model = small.loaded(folder)
+    [token] = small.tokenizer()(POISON, add_special_tokens=False)["input_ids"]
+    with torch.no_grad():
+        model.get_input_embeddings().weight[token] = math.nan
+    model.save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("packing", [True, False])
+def test_a_loss_that_is_no_number_stops_with_the_ids_of_its_pass(
+    new_run: NewRun, tmp_path: Path, packing: bool
+) -> None:
+    config = new_run(14, poisoned_student(tmp_path / "poisoned"), checkpoint_steps=1, micro_batch_tokens=200, packing=packing)
+    examples = small.examples(14)
+    bad = examples[9]
+    bad.messages[0]["content"] += POISON
+    small.write_examples(Path(config.run), examples, config)
+    done = small.trained(config)
+    order = np.random.Generator(np.random.PCG64([config.seed, 0])).permutation(14).tolist()
+    step = order.index(9) // config.global_batch
+    assert step > 0  # else the test would not see that earlier checkpoints stay
+    of_step = {examples[number].id for number in order[step * 4 : step * 4 + 4]}
+    assert not done.outcome.finished
+    message = done.outcome.diverged
+    assert message.startswith(f"the loss is no number any more at step {step + 1}, with these examples: data.jsonl:")
+    named = {*message.split("examples: ")[1].split(". Look")[0].split(", ")}
+    assert bad.id in named < of_step
+    assert [checkpoint.step for checkpoint in done.checkpoints] == [*range(1, step + 1)]
+    assert all(math.isfinite(loss) for loss in done.recorder.losses[:step])
+    again = small.trained(config)
+    assert again.outcome == done.outcome
+    assert [checkpoint.step for checkpoint in again.checkpoints] == [*range(1, step + 1)]
+
+
+def test_a_student_that_is_no_number_from_the_start_leaves_no_checkpoint(new_run: NewRun, tmp_path: Path) -> None:
+    student = small.write_student(tmp_path / "nan")
+    model = small.loaded(student)
+    with torch.no_grad():
+        model.model.norm.weight.fill_(math.nan)
+    model.save_pretrained(student)
+    config = new_run(30, student, global_batch=30, epochs=1)
+    done = small.trained(config)
+    assert (done.outcome.step, done.outcome.finished, done.checkpoints) == (1, False, [])
+    assert done.outcome.diverged.count("data.jsonl:") == 20
+    assert " and 10 more. Look at them" in done.outcome.diverged
+    assert done.recorder.checkpoints == []
+
+
+# --- adapters ---
+
+
+def test_a_checkpoint_of_an_adapter_is_the_base_with_it_merged_in(new_run: NewRun, student: Path) -> None:
+    from peft import PeftModel
+
+    done = small.trained(new_run(14, lora=LoraConfig(rank=4), learning_rate=2e-2))
+    last = done.last
+    verify(last)
+    merged, base = small.loaded(last.path), small.loaded(student)
+    assert [*merged.state_dict()] == [*base.state_dict()]
+    assert not {"adapter_config.json", "adapter_model.safetensors"} & {path.name for path in last.path.iterdir()}
+    adapted = PeftModel.from_pretrained(small.loaded(student), last.state / "adapter").eval()
+    ids = {"input_ids": torch.arange(3, 40)[None]}
+    with torch.no_grad():
+        expected = adapted(**ids).logits
+        assert distance(merged.eval()(**ids).logits, expected) < CLOSE
+        assert distance(base.eval()(**ids).logits, expected) > 100 * CLOSE
+    changed = {name for name, value in merged.state_dict().items() if not torch.equal(value, base.state_dict()[name])}
+    assert len(changed) == 2 * 7 and all("proj" in name for name in changed)
+    assert done.recorder.losses[-1] < done.recorder.losses[0] - 0.05
+
+
+def test_adapters_go_where_they_are_wanted(new_run: NewRun, student: Path) -> None:
+    done = small.trained(new_run(4, lora=LoraConfig(rank=2, targets=["q_proj", "v_proj"])))
+    merged, base = (small.loaded(folder).state_dict() for folder in (done.last.path, student))
+    changed = {name.split(".")[-2] for name, value in merged.items() if not torch.equal(value, base[name])}
+    assert changed == {"q_proj", "v_proj"}
+
+
+def test_packing_changes_no_loss_of_an_adapter(new_run: NewRun) -> None:
+    changes: list[dict[str, Any]] = [{}, {"packing": False}, {"micro_batch_tokens": 130, "gradient_checkpointing": True}]
+    adapter = {"lora": LoraConfig(rank=4), "learning_rate": 2e-2}
+    first, *others = [small.trained(new_run(14, **adapter, **some)).recorder.losses for some in changes]
+    for other in others:
+        assert other == pytest.approx(first, abs=CLOSE)
+
+
+def test_a_reader_finds_the_checkpoints_of_a_run(new_run: NewRun) -> None:
+    config = new_run(14, held_out=0.2)
+    done = small.trained(config)
+    best = Checkpoints(config.run).best()
+    assert best is not None
+    assert best.held_out_loss == min(one.held_out_loss or math.inf for one in done.checkpoints)
+    assert [figures.held_out_loss for figures in done.recorder.told if figures.held_out_loss] == [
+        checkpoint.held_out_loss for checkpoint in done.checkpoints
+    ]
