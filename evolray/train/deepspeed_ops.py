@@ -21,9 +21,19 @@ def prepare(settings: Mapping[str, Any], on_cpu: bool) -> None:
     """Raises UserError when the optimizer of CPU offload is wanted and cannot be compiled here."""
     if on_cpu:
         _leave_out_shared_memory()
+    _join_process_group(on_cpu)
     offload = settings.get("zero_optimization", {}).get("offload_optimizer", {})
     if offload.get("device") == "cpu":
         _build_cpu_adam()
+
+
+def _join_process_group(on_cpu: bool) -> None:
+    """Before ZeRO-3 loads a model: until then DeepSpeed takes the number of workers for 1, and refuses the batch."""
+    import deepspeed
+    import torch
+
+    if torch.distributed.is_initialized():
+        deepspeed.init_distributed(dist_backend="gloo" if on_cpu else "nccl", verbose=False)
 
 
 def _leave_out_shared_memory() -> None:

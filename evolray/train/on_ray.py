@@ -2,32 +2,32 @@
 
 Ray Train replaces dead workers and starts all of them again (FailureConfig); they go on from the run's latest
 checkpoint, which they find on disk, so nothing depends on what Ray had been told before the crash.
+
+Ray Train is imported inside functions: it loads torch, which takes seconds that tokenising does not have to wait for.
 """
 
 import json
 import logging
+import math
 import os
 import pickle
-import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import psutil
 import ray
-import ray.train
-from ray.train import FailureConfig, RunConfig, ScalingConfig
-from ray.train.torch import TorchTrainer
 from ray.util.metrics import Gauge
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from evolray.cluster.terminal import interrupted_by_sigterm
 from evolray.config import TrainConfig, WorkersConfig
-from evolray.errors import EvolrayError, UserError
+from evolray.errors import EvolrayError, Interrupted, UserError
 from evolray.pool.layout import open_folder
 from evolray.train.job import Job, Outcome, Place
 from evolray.train.sizing import Machine
@@ -38,7 +38,6 @@ from evolray.train.watching import Figures
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-
 logger = logging.getLogger("evolray")
 
 BATCH = 1024  # examples tokenised at a time
@@ -47,7 +46,10 @@ POLL_SECONDS = 0.5
 TELL_SECONDS = 0.5  # a worker tells its figures this often at most; a small student makes a hundred steps per second
 STOP_SECONDS = 600.0  # after Ctrl-C, for the checkpoint to be written
 HEALTH_SECONDS = "0.5"  # how often Ray Train looks after its workers, and takes their reports
-QUIET_LOGGERS = ("ray.train", "ray.train._internal", "ray.data")
+# Where the two versions of Linux's control groups say how much memory a container may have.
+CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+LATE_SECONDS = 60.0  # until somebody who waits for workers is told that others may have what they need
+PROBE_SECONDS = 60.0
 
 
 # --- tokenising ---
@@ -125,7 +127,10 @@ def find_machine(workers: WorkersConfig) -> Machine:
     on_gpu = "GPU" in needed
     found = [machine for machine in _probe_nodes(on_gpu, workers) if machine]
     if not found:
-        raise UserError("no node of the cluster could be asked for its memory; is it still starting?")
+        raise UserError(
+            f"no node of the cluster has answered within {PROBE_SECONDS:g} s what memory it has; are its "
+            f"{'GPUs' if on_gpu else 'CPUs'} in use by others?"
+        )
     return min(found, key=lambda machine: machine.memory)
 
 
@@ -161,19 +166,29 @@ def _probe_nodes(on_gpu: bool, workers: WorkersConfig) -> list[Machine | None]:
             if on_gpu:
                 options["num_gpus"] = 1
             probes.append(_probe.options(**options).remote(on_gpu, share))
-    return list(ray.get(probes))
+    answered, _ = ray.wait(probes, num_returns=len(probes), timeout=PROBE_SECONDS)
+    return list(ray.get(answered))
 
 
 @ray.remote
 def _probe(on_gpu: bool, share: int) -> Machine | None:
+    if not on_gpu:
+        return Machine("cpu", "CPU", _available_memory() // share)
     import torch
 
-    if not on_gpu:
-        return Machine("cpu", "CPU", int(psutil.virtual_memory().available / share))
     if not torch.cuda.is_available():
         return None
     properties = torch.cuda.get_device_properties(0)
     return Machine("gpu", properties.name, int(properties.total_memory), torch.cuda.is_bf16_supported())
+
+
+def _available_memory() -> int:
+    """Bytes, of the machine or of the container that this process is in."""
+    available = int(psutil.virtual_memory().available)
+    for limit in CGROUP_LIMITS:
+        with suppress(OSError, ValueError):  # not there, or "max"
+            available = min(available, int(Path(limit).read_text()))
+    return available
 
 
 # --- training ---
@@ -182,94 +197,70 @@ def _probe(on_gpu: bool, share: int) -> Machine | None:
 def fit(job: Job, show: Callable[[Figures], None]) -> Outcome:
     """Train on the cluster. `show` is called when there are new figures.
 
-    KeyboardInterrupt writes a checkpoint and ends the training there. Raises EvolrayError when it cannot go on.
+    KeyboardInterrupt writes a checkpoint and ends the training there; a second one raises Interrupted. Raises
+    EvolrayError when it cannot go on. When this ends, however it ends, so do the workers.
     """
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    board = Board.options(scheduling_strategy=here).remote()  # type: ignore[attr-defined]
-    training = Training(job, board)
-    training.start()
-    with interrupted_by_sigterm():
+    # One of its threads runs Ray Train, the others answer.
+    board = Board.options(scheduling_strategy=here, max_concurrency=8).remote()  # type: ignore[attr-defined]
+    training = board.fit.remote(job)
+    try:
         try:
             _follow(training, board, show)
         except KeyboardInterrupt:
             logger.info("stopping after a checkpoint; Ctrl-C again to stop at once")
-            ray.get(board.stop.remote())
-            training.ended.wait(STOP_SECONDS)
-    outcome: Outcome | None = ray.get(board.outcome.remote())
-    if outcome is None or training.error is not None:
-        raise training.error or EvolrayError("Ray Train ended without a word of its workers.")
-    return outcome
+            board.stop.remote()
+            _follow(training, board, show, time.monotonic() + STOP_SECONDS)
+        outcome = ray.get(training)
+    except KeyboardInterrupt:
+        raise Interrupted("stopped without a checkpoint; what the last one holds is kept") from None
+    except ray.exceptions.RayActorError as error:
+        raise EvolrayError(f"the training was lost: {_first_line(error)}. The same command goes on.") from None
+    finally:
+        ray.kill(board)  # with it goes all that it started
+    if isinstance(outcome, EvolrayError):
+        raise outcome
+    return outcome  # type: ignore[no-any-return]
 
 
-def _follow(training: "Training", board: Any, show: Callable[[Figures], None]) -> None:
-    shown = -1
-    while not training.ended.wait(POLL_SECONDS):
-        figures = ray.get(board.figures.remote())
-        if figures is not None and figures.step != shown:
-            shown = figures.step
-            show(figures)
-    if (figures := ray.get(board.figures.remote())) is not None and figures.step != shown:
-        show(figures)
+def _follow(training: Any, board: Any, show: Callable[[Figures], None], deadline: float = math.inf) -> None:
+    """Until the training ends. Raises what makes it hopeless, and KeyboardInterrupt at the deadline."""
+    before, late = State(), time.monotonic() + LATE_SECONDS
+    is_over = False
+    while not is_over:
+        is_over = bool(ray.wait([training], timeout=POLL_SECONDS)[0])
+        state: State = ray.get(board.state.remote())
+        if state.hopeless is not None:
+            raise state.hopeless
+        if state.starts > before.starts > 0:
+            logger.info("workers were lost (%s); they went on from the last checkpoint", state.failure)
+        if not state.starts and time.monotonic() > late:
+            late = math.inf
+            logger.info("still waiting for workers; what they need may be in use by others")
+        if state.figures is not None and state.figures != before.figures:
+            show(state.figures)
+        before = state
+        if time.monotonic() > deadline:
+            raise KeyboardInterrupt
 
 
-class Training(threading.Thread):
-    """Runs the TorchTrainer, so that the main thread is free to show progress and to be interrupted."""
-
-    def __init__(self, job: Job, board: Any) -> None:
-        super().__init__(name="train", daemon=True)
-        self._job, self._board = job, board
-        self.error: EvolrayError | None = None
-        self.ended = threading.Event()
-
-    def run(self) -> None:
-        try:
-            self._fit()
-        except ray.train.WorkerGroupError as error:
-            cause = _root(next(iter(error.worker_failures.values()), error))
-            known = cause if isinstance(cause, EvolrayError) else None
-            self.error = known or EvolrayError(f"the workers failed: {type(cause).__name__}: {_first_line(cause)}")
-        except Exception as error:
-            self.error = EvolrayError(f"Ray Train gave up: {type(error).__name__}: {_first_line(error)}")
-        finally:
-            self.ended.set()
-
-    def _fit(self) -> None:
-        workers = self._job.config.workers
-        on_gpu = self._job.machine.device == "gpu"
-        for name in QUIET_LOGGERS:
-            logging.getLogger(name).setLevel(logging.ERROR)
-        os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", HEALTH_SECONDS)
-        TorchTrainer(
-            _work,
-            train_loop_config={"job": ray.put(self._job), "board": self._board},
-            scaling_config=ScalingConfig(
-                num_workers=workers.number,
-                use_gpu=on_gpu,
-                resources_per_worker={"CPU": workers.cpus, **({"GPU": 1} if on_gpu else {})},
-            ),
-            run_config=RunConfig(
-                name=f"ray-train-{time.time_ns()}",  # a name of its own: what to resume from is not Ray's to know
-                storage_path=_storage(self._job.config.run),
-                failure_config=FailureConfig(max_failures=workers.max_failures),
-            ),
-        ).fit()
-
-
-def _storage(run: str) -> str:
-    """Where Ray Train keeps its notes; that all nodes can write there is the first thing it checks."""
-    return f"{run if '://' in run else open_folder(run).url}/ray-train"
-
-
-def _work(settings: dict[str, Any]) -> None:
+def _work(settings: dict[str, Any]) -> Outcome:
     """What Ray Train runs in every worker process."""
-    from evolray.train.worker import train
+    import ray.train
 
     context = ray.train.get_context()
     place = Place(context.get_world_rank(), context.get_world_size(), context.get_local_rank())
     board = settings["board"]
-    outcome = train(ray.get(settings["job"]), place, Messenger(board))
     if place.rank == 0:
-        ray.get(board.end.remote(outcome))
+        ray.get(board.started.remote())
+    try:
+        from evolray.train.worker import train
+
+        return train(ray.get(settings["job"]), place, Messenger(board))
+    except Exception as error:
+        known = error if isinstance(error, EvolrayError) else None
+        ray.get(board.failed.remote(place.rank, f"{type(error).__name__}: {_first_line(error)}", known))
+        raise
 
 
 class Messenger:
@@ -287,20 +278,64 @@ class Messenger:
         return self._stop
 
     def saved(self, checkpoint: dict[str, Any]) -> None:
+        import ray.train
+
         ray.train.report(checkpoint)
+
+
+@dataclass(frozen=True)
+class State:
+    """`starts`: how often the workers began. `failure`: the last exception that one told of before the latest start."""
+
+    starts: int = 0
+    figures: Figures | None = None
+    failure: str = ""
+    hopeless: EvolrayError | None = None
 
 
 @ray.remote(num_cpus=0)
 class Board:
-    """Where rank 0 writes how the training stands; also exports it as Ray metrics (ray_evolray_train_...)."""
+    """Runs Ray Train, and is where rank 0 writes how the training stands; exports that as Ray metrics, too.
+
+    It is a process of its own, so that killing it ends the controller and the workers: Ray Train has no other way to
+    stop what hangs.
+    """
 
     def __init__(self) -> None:
+        self._starts = 0
         self._figures: Figures | None = None
-        self._outcome: Outcome | None = None
+        self._failure = ""
+        self._failures: set[tuple[int, str, int]] = set()
+        self._hopeless: EvolrayError | None = None
         self._stopped = False
         self._gauges: dict[str, Gauge] = {}
 
+    def fit(self, job: Job) -> Outcome | EvolrayError:
+        """An error is returned, as Ray would wrap one that is raised."""
+        import ray.train
+
+        try:
+            return _fit(job, ray.get_runtime_context().current_actor)
+        except ray.train.WorkerGroupError as error:
+            cause = _root(next(iter(error.worker_failures.values()), error))
+            known = cause if isinstance(cause, EvolrayError) else None
+            return known or EvolrayError(f"the workers failed: {type(cause).__name__}: {_first_line(cause)}")
+        except Exception as error:
+            return EvolrayError(f"Ray Train gave up: {type(error).__name__}: {_first_line(error)}")
+
+    def started(self) -> None:
+        self._starts += 1
+
+    def failed(self, rank: int, what: str, known: EvolrayError | None) -> None:
+        """A worker ends in an exception. What another start would not change need not be tried as often as a crash."""
+        self._failure = what
+        failure = (rank, what, self._figures.step if self._figures else 0)
+        if isinstance(known, UserError) or failure in self._failures:
+            self._hopeless = known or EvolrayError(f"the workers failed twice at the same step: {what}")
+        self._failures.add(failure)
+
     def show(self, figures: Figures) -> bool:
+        """Returns whether to stop."""
         self._figures = figures
         for name, value in asdict(figures).items():
             if value is not None:
@@ -308,17 +343,40 @@ class Board:
                 gauge.set(value)
         return self._stopped
 
-    def figures(self) -> Figures | None:
-        return self._figures
+    def state(self) -> State:
+        return State(self._starts, self._figures, self._failure, self._hopeless)
 
     def stop(self) -> None:
         self._stopped = True
 
-    def end(self, outcome: Outcome) -> None:
-        self._outcome = outcome
 
-    def outcome(self) -> Outcome | None:
-        return self._outcome
+def _fit(job: Job, board: Any) -> Outcome:
+    from ray.train import FailureConfig, RunConfig, ScalingConfig
+    from ray.train.torch import TorchTrainer
+
+    workers, on_gpu = job.config.workers, job.machine.device == "gpu"
+    os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", HEALTH_SECONDS)
+    result: Any = TorchTrainer(
+        cast(Any, _work),
+        train_loop_config={"job": ray.put(job), "board": board},
+        scaling_config=ScalingConfig(
+            num_workers=workers.number,
+            use_gpu=on_gpu,
+            resources_per_worker={"CPU": workers.cpus, **({"GPU": 1} if on_gpu else {})},
+        ),
+        run_config=RunConfig(
+            name=f"ray-train-{time.time_ns()}",  # a name of its own: what to resume from is not Ray's to know
+            storage_path=_storage(job.config.run),
+            failure_config=FailureConfig(max_failures=workers.max_failures),
+        ),
+    ).fit()
+    outcome: Outcome = result.return_value  # rank 0's
+    return outcome
+
+
+def _storage(run: str) -> str:
+    """Where Ray Train keeps its notes; that all nodes can write there is the first thing it checks."""
+    return f"{run if '://' in run else open_folder(run).url}/ray-train"
 
 
 DESCRIPTIONS = {

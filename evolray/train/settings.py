@@ -20,6 +20,7 @@ SCHEDULES = ("cosine", "linear", "constant")
 # Beyond so many tokens per forward pass nothing gets faster, while memory would.
 MOST_TOKENS = {"gpu": 16_384, "cpu": 2048}
 USABLE = 0.85  # of the memory; the rest is for what no estimate knows
+OFFLOADS = ("offload_optimizer", "offload_param")
 COMPUTED = ("train_batch_size", "train_micro_batch_size_per_gpu", "gradient_accumulation_steps", "gradient_clipping")
 
 
@@ -74,7 +75,11 @@ def read_deepspeed(value: Any) -> dict[str, Any] | None:
         raise UserError(f"deepspeed={value}: expected DeepSpeed's settings, such as zero_optimization: {{stage: 2}}.")
     if wrong := [key for key in (*COMPUTED, "bf16") if key in content]:
         raise UserError(f"deepspeed sets {', '.join(wrong)}, which evolray computes from the config; leave it out.")
-    stage = content.get("zero_optimization", {}).get("stage", 0)
+    zero = content.get("zero_optimization", {})
+    for key, inner in (("fp16", content.get("fp16", {})), *((key, zero.get(key, {})) for key in OFFLOADS)):
+        if not isinstance(inner, Mapping):
+            raise UserError(f"deepspeed: {key}={inner}: expected a mapping, such as {{device: cpu}} for an offload.")
+    stage = zero.get("stage", 0)
     if stage not in (0, 1, 2, 3):
         raise UserError(f"deepspeed: zero_optimization.stage={stage}: expected 0, 1, 2 or 3.")
     return {str(key): item for key, item in content.items()}
@@ -95,19 +100,23 @@ def check(config: TrainConfig) -> None:
         "max_length": (config.max_length, 2), "epochs": (config.epochs, 1), "max_steps": (config.max_steps, 1),
         "global_batch": (config.global_batch, 1), "learning_rate": (config.learning_rate, 0),
         "warmup_steps": (config.warmup_steps, 0), "weight_decay": (config.weight_decay, 0),
-        "max_grad_norm": (config.max_grad_norm, 0), "limit": (config.limit, 1), "lora.rank": (config.lora.rank, 0),
-        "micro_batch_tokens": (config.micro_batch_tokens, 1), "checkpoint_steps": (config.checkpoint_steps, 1),
+        "adam_epsilon": (config.adam_epsilon, 0), "max_grad_norm": (config.max_grad_norm, 0), "limit": (config.limit, 1),
+        "lora.rank": (config.lora.rank, 0), "micro_batch_tokens": (config.micro_batch_tokens, 1),
+        "checkpoint_steps": (config.checkpoint_steps, 1),
         "keep_checkpoints": (config.keep_checkpoints, 1), "log_steps": (config.log_steps, 1),
         "log_seconds": (config.log_seconds, 0.1), "workers.number": (config.workers.number, 1),
         "workers.cpus": (config.workers.cpus, 0), "workers.max_failures": (config.workers.max_failures, -1),
         "seed": (config.seed, 0), "scratch.hidden": (config.scratch.hidden, 1),
         "scratch.layers": (config.scratch.layers, 1), "scratch.heads": (config.scratch.heads, 1),
+        "scratch.feed_forward": (config.scratch.feed_forward, 1),
     }  # fmt: skip
     for key, (number, minimum) in least.items():
         if number is not None and not number >= minimum:
             raise UserError(f"{key}={number}: expected {minimum} or more.")
     if not 0 <= config.held_out < 1:
         raise UserError(f"held_out={config.held_out}: expected a share from 0 to below 1.")
+    if not 0 <= config.lora.dropout < 1:
+        raise UserError(f"lora.dropout={config.lora.dropout}: expected a share from 0 to below 1.")
     if len(config.adam_betas) != 2 or not all(0 <= beta < 1 for beta in config.adam_betas):
         raise UserError(f"adam_betas={config.adam_betas}: expected two numbers from 0 to below 1.")
     if config.scratch.hidden % config.scratch.heads or config.scratch.hidden // config.scratch.heads % 2:
@@ -145,13 +154,13 @@ def resolve(
     state = state_bytes(student.parameters, stage, config.workers.number, precision, deepspeed or {}, config)
     room = machine.memory * USABLE - state
     per_token = activation_bytes(student, precision, checkpointing, gpu)
-    tokens = config.micro_batch_tokens or min(MOST_TOKENS[machine.device], int(max(room, 0) / per_token))
-    if room < per_token * (config.micro_batch_tokens or longest):
+    tokens = min(MOST_TOKENS[machine.device], int(max(room, 0) / per_token))
+    if room < per_token * (least := config.micro_batch_tokens or longest):
+        what = f"micro_batch_tokens={least}" if config.micro_batch_tokens else f"the longest example ({least} tokens)"
         raise UserError(
-            f"too little memory: weights, gradients and optimizer need {state / GIB:.1f} GiB per worker, the longest "
-            f"example ({longest} tokens) {per_token * longest / GIB:.1f} GiB, but a worker has "
-            f"{machine.memory / GIB:.1f} GiB ({machine.name}). More workers with deepspeed=conf/deepspeed/zero3.yaml, "
-            "zero3_offload.yaml, lora.rank=16, a smaller max_length or a smaller student need less."
+            f"too little memory: weights, gradients and optimizer need {state / GIB:.1f} GiB per worker, {what} "
+            f"{per_token * least / GIB:.1f} GiB, but a worker has {machine.memory / GIB:.1f} GiB ({machine.name}). "
+            "More workers with deepspeed=conf/deepspeed/zero3.yaml, zero3_offload.yaml, lora.rank=16, a smaller max_length or a smaller student need less."
         )
     return Settings(
         precision=precision,
@@ -160,7 +169,7 @@ def resolve(
         liger=gpu and has_liger if config.liger is None else config.liger,
         stage=stage,
         deepspeed=deepspeed,
-        micro_batch_tokens=max(tokens, longest),
+        micro_batch_tokens=config.micro_batch_tokens or max(tokens, longest),
         state_bytes=state,
     )
 

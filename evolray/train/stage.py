@@ -1,6 +1,7 @@
 """`train`: from a config to checkpoints. Everything that can be wrong is found before a worker starts."""
 
 import importlib.util
+import json
 import logging
 import os
 import shutil
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from evolray.checkpoints import Checkpoints
+from evolray.cluster.terminal import interrupted_by_sigterm
 from evolray.config import TrainConfig
 from evolray.errors import EvolrayError, Interrupted, UserError
 from evolray.pool.layout import Folder, LocalFolder, hold, open_folder
@@ -113,14 +115,17 @@ class Run:
         logger.info(title)
         progress = Progress(title, self._config.log_seconds, console)
         try:
-            with cluster(), progress:
+            with cluster(), interrupted_by_sigterm(), progress:
                 machine = on_ray.find_machine(self._config.workers)
                 index = self._tokenised(tokenizer, progress)
                 job = self._job(model, tokenizer, student, machine, index)
                 self._write("running")
                 outcome = on_ray.fit(job, lambda figures: self._follow(progress, figures))
+        except KeyboardInterrupt:  # before there was a worker to be told
+            self._write("interrupted")
+            raise Interrupted("interrupted before the training began") from None
         except EvolrayError as error:
-            self._write("stopped", str(error))
+            self._write("interrupted" if isinstance(error, Interrupted) else "stopped", str(error))
             raise
         self._conclude(outcome)
 
@@ -155,7 +160,8 @@ class Run:
             _check_examples(accounts, self._config)
             write_index(self._folder, index, to_metadata(accounts, {"data": self._manifest.data}))
         else:
-            index = found[0]
+            index, metadata = found
+            self._manifest.examples = json.loads(metadata["accounts"])
         logger.info(_accounts_line(self._manifest.examples))
         return index
 

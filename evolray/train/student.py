@@ -162,7 +162,7 @@ def merge_adapter(base: str, adapter: Path, target: Path, dtype: Any) -> None:
     import torch
     from peft import PeftModel
 
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):
         merged = PeftModel.from_pretrained(load_student(base, "sdpa", dtype), str(adapter)).merge_and_unload()
     merged.save_pretrained(target)
 

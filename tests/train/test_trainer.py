@@ -337,7 +337,10 @@ def test_a_checkpoint_is_a_plain_folder_that_knows_where_it_came_from(new_run: N
     }  # fmt: skip
     generated = model.generate(
         **tokenizer.apply_chat_template(
-            [{"role": "user", "content": "Name a tree."}], add_generation_prompt=True, return_tensors="pt", return_dict=True
+            [{"role": "user", "content": "Name a tree."}],
+            add_generation_prompt=True,
+            return_tensors="pt",
+            return_dict=True,
         ),
         max_new_tokens=3,
         do_sample=False,
@@ -386,7 +389,9 @@ def test_a_stopped_training_goes_on_as_if_it_had_not_been(new_run: NewRun, kind:
     assert second.last.about["examples_digest"] == digest(config)
     steps = [json.loads(line)["step"] for line in (Path(config.run) / "log.jsonl").read_text().splitlines()]
     assert sorted({*steps}) == [1, 2, 3, 4, 5, 6]
-    assert [figures.examples for figures in second.recorder.told if figures.loss][-1] == whole.last.about["examples_seen"]
+    assert [figures.examples for figures in second.recorder.told if figures.loss][-1] == whole.last.about[
+        "examples_seen"
+    ]
 
 
 def same_weights(left: Checkpoint, right: Checkpoint) -> bool:
@@ -439,7 +444,9 @@ def poisoned_student(folder: Path) -> Path:
 def test_a_loss_that_is_no_number_stops_with_the_ids_of_its_pass(
     new_run: NewRun, tmp_path: Path, packing: bool
 ) -> None:
-    config = new_run(14, poisoned_student(tmp_path / "poisoned"), checkpoint_steps=1, micro_batch_tokens=200, packing=packing)
+    config = new_run(
+        14, poisoned_student(tmp_path / "poisoned"), checkpoint_steps=1, micro_batch_tokens=200, packing=packing
+    )
     examples = small.examples(14)
     bad = examples[9]
     bad.messages[0]["content"] += POISON
@@ -506,7 +513,11 @@ def test_adapters_go_where_they_are_wanted(new_run: NewRun, student: Path) -> No
 
 
 def test_packing_changes_no_loss_of_an_adapter(new_run: NewRun) -> None:
-    changes: list[dict[str, Any]] = [{}, {"packing": False}, {"micro_batch_tokens": 130, "gradient_checkpointing": True}]
+    changes: list[dict[str, Any]] = [
+        {},
+        {"packing": False},
+        {"micro_batch_tokens": 130, "gradient_checkpointing": True},
+    ]
     adapter = {"lora": LoraConfig(rank=4), "learning_rate": 2e-2}
     first, *others = [small.trained(new_run(14, **adapter, **some)).recorder.losses for some in changes]
     for other in others:

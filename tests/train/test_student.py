@@ -1,0 +1,149 @@
+"""What is known of a student before training, students from scratch, and what is refused before it is loaded."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoTokenizer
+
+from evolray.config import LoraConfig, ScratchConfig
+from evolray.errors import UserError
+from evolray.train.student import (
+    Student,
+    describe,
+    load_student,
+    lora,
+    make_scratch,
+    train_tokenizer,
+    with_grown_embeddings,
+)
+from evolray.train.tokenizer import dress, load_tokenizer
+from tests.train import small, tokenizers
+
+TEXTS = list(tokenizers.CORPUS)
+
+
+def test_a_student_is_described_without_its_weights(student: Path) -> None:
+    vocabulary = len(small.tokenizer())
+    layer = 2 * 32 * 32 + 2 * 32 * 16 + 3 * 32 * 48 + 2 * 32  # q and o, k and v of two heads, feed-forward, norms
+    parameters = 2 * vocabulary * 32 + 2 * layer + 32
+    assert describe(str(student)) == Student(
+        "LlamaForCausalLM",
+        parameters,
+        parameters - vocabulary * 32,
+        32,
+        2,
+        vocabulary,
+        positions=256,
+        sliding_window=None,
+    )
+
+
+def test_a_tied_embedding_is_multiplied_with(tmp_path: Path) -> None:
+    tied = describe(str(small.write_student(tmp_path / "tied", tied=True)))
+    assert tied.matrix_parameters == tied.parameters
+
+
+def test_positions_and_windows_come_from_the_config(tmp_path: Path) -> None:
+    from transformers import MistralConfig, MistralForCausalLM
+
+    shape = MistralConfig(
+        vocab_size=64, hidden_size=32, intermediate_size=48, num_hidden_layers=1, num_attention_heads=4,
+        num_key_value_heads=2, max_position_embeddings=512, sliding_window=128,
+    )  # fmt: skip
+    MistralForCausalLM(shape).save_pretrained(tmp_path)
+    described = describe(str(tmp_path))
+    assert (described.architecture, described.positions, described.sliding_window) == ("MistralForCausalLM", 512, 128)
+
+
+def test_a_folder_that_is_no_student_is_refused(tmp_path: Path, student: Path) -> None:
+    with pytest.raises(UserError, match=r"no config\.json there; expected a Hugging Face folder"):
+        describe(str(tmp_path))
+    (tmp_path / "config.json").write_text((student / "config.json").read_text())
+    (tmp_path / "pytorch_model.bin").touch()
+    with pytest.raises(UserError, match=r"no \*\.safetensors there\. Pickled weights \(\*\.bin\) are not loaded"):
+        describe(str(tmp_path))
+    (tmp_path / "model.safetensors").touch()
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(UserError, match=rf"model={tmp_path}: no such student, or it cannot be loaded \("):
+        describe(str(tmp_path))
+
+
+def test_code_of_a_students_own_is_not_run(tmp_path: Path, student: Path) -> None:
+    config = json.loads((student / "config.json").read_text())
+    config |= {
+        "model_type": "unheard_of",
+        "auto_map": {"AutoConfig": "own.Config", "AutoModelForCausalLM": "own.Model"},
+    }
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "model.safetensors").touch()
+    (tmp_path / "own.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    with pytest.raises(UserError, match="no such student, or it cannot be loaded"):
+        describe(str(tmp_path))
+    assert not (tmp_path / "ran").exists()
+
+
+# --- from scratch ---
+
+SCRATCH = ScratchConfig(hidden=16, layers=1, heads=2, feed_forward=24, vocabulary=300)
+
+
+def test_a_student_from_scratch_is_a_plain_folder(tmp_path: Path) -> None:
+    make_scratch(SCRATCH, 128, TEXTS, 7, tmp_path)
+    described = describe(str(tmp_path))
+    assert (described.hidden, described.layers, described.vocabulary, described.positions) == (16, 1, 300, 128)
+    assert described.parameters == 300 * 16 + (4 * 16 * 16 + 3 * 16 * 24 + 2 * 16) + 16
+    tokenizer = load_tokenizer(str(tmp_path))
+    assert dress(tokenizer, "vicuna").added_tokens == ()
+    text = "“quoted” 漢字 \x00 and 😀"
+    assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
+
+
+def test_the_same_seed_makes_the_same_student(tmp_path: Path) -> None:
+    for name, seed in (("a", 7), ("b", 7), ("c", 8)):
+        make_scratch(SCRATCH, 128, TEXTS, seed, tmp_path / name)
+    a, b, c = ((tmp_path / name / "model.safetensors").read_bytes() for name in "abc")
+    assert a == b != c
+    assert (tmp_path / "a/tokenizer.json").read_bytes() == (tmp_path / "b/tokenizer.json").read_bytes()
+
+
+def test_a_vocabulary_needs_room_for_the_bytes_and_the_end() -> None:
+    with pytest.raises(UserError, match=r"scratch\.vocabulary=256: expected more than the 256 bytes"):
+        train_tokenizer(TEXTS, 256)
+    assert len(train_tokenizer(TEXTS, 257)) == 257
+
+
+# --- loading and changing ---
+
+
+def test_a_student_is_loaded_as_wanted(student: Path) -> None:
+    loaded = load_student(str(student), "sdpa", torch.bfloat16)
+    assert (loaded.dtype, loaded.config._attn_implementation) == (torch.bfloat16, "sdpa")
+
+
+def test_an_adapter_goes_to_all_linear_layers_or_those_named() -> None:
+    assert lora(LoraConfig()) is None
+    everywhere = lora(LoraConfig(rank=8, alpha=16, dropout=0.1))
+    assert (everywhere.r, everywhere.lora_alpha, everywhere.lora_dropout) == (8, 16, 0.1)
+    assert everywhere.target_modules == "all-linear"
+    assert lora(LoraConfig(rank=8, targets=["q_proj", "v_proj"])).target_modules == {"q_proj", "v_proj"}
+
+
+def test_a_student_without_an_end_mark_gets_a_row_for_it(tmp_path: Path, student: Path) -> None:
+    tokenizer = tokenizers.byte_level(end=None)
+    base = load_student(str(student), "sdpa", torch.float32)
+    base.resize_token_embeddings(len(tokenizer))
+    base.save_pretrained(tmp_path / "base")
+    tokenizer.save_pretrained(tmp_path / "base")
+    outfit = dress(tokenizer, "alpaca")
+    assert outfit.added_tokens == ("</s>",)
+    grown = with_grown_embeddings(str(tmp_path / "base"), tokenizer, tmp_path / "grown")
+    made = load_student(grown, "sdpa", torch.float32)
+    old = base.get_input_embeddings().weight
+    assert made.get_input_embeddings().weight.shape[0] == len(old) + 1
+    assert torch.allclose(made.get_input_embeddings().weight[-1], old.mean(dim=0), atol=1e-6)
+    assert AutoTokenizer.from_pretrained(grown).eos_token == "</s>"
+    before = (tmp_path / "grown/model.safetensors").stat().st_mtime_ns
+    assert with_grown_embeddings(str(tmp_path / "base"), tokenizer, tmp_path / "grown") == grown
+    assert (tmp_path / "grown/model.safetensors").stat().st_mtime_ns == before
