@@ -1,7 +1,7 @@
 """The script beside evolray's training: what one writes by hand, and what the original's train.py comes to.
 
-Imported by train_cpu.py and train_gpu.py, not run. A batch is taken as given, in random order, and padded to its longest
-example; the model computes logits at every place, padding included, and its own loss from the labels. Everything else
+Imported by train_cpu.py and train_gpu.py, not run. A batch is taken as given, in random order, and padded to its
+longest example; the model computes logits at every place, padding included, and its own loss from the labels. All else
 is as in evolray's training: the examples of every step, the student, the optimizer, the schedule, the clipping. So the
 losses must agree, and the scripts that import this say by how much they do.
 """
@@ -29,7 +29,10 @@ class Tell(Protocol):
 
 @dataclass(frozen=True)
 class Recipe:
-    """What both sides train by. `precision`: fp32, or bf16 by autocast over fp32 weights."""
+    """What both sides train by. `precision`: fp32, or bf16 by autocast over fp32 weights.
+
+    `rows_per_pass`: more rows than that are several forward passes of one step; None: always one.
+    """
 
     learning_rate: float
     warmup_steps: int
@@ -40,6 +43,7 @@ class Recipe:
     device: str = "cpu"
     precision: str = "fp32"
     checkpointing: bool = False
+    rows_per_pass: int | None = None
 
 
 def pad(rows: Sequence[Row], pad_token_id: int) -> dict[str, torch.Tensor]:
@@ -65,16 +69,21 @@ def by_loop(model: Any, batches: Sequence[list[Row]], pad_token_id: int, recipe:
     schedule = get_cosine_schedule_with_warmup(optimizer, recipe.warmup_steps, recipe.steps)
     tokens, losses = 0, []
     for step, rows in enumerate(batches, 1):
-        inputs = {name: tensor.to(recipe.device) for name, tensor in pad(rows, pad_token_id).items()}
-        with torch.autocast(recipe.device, torch.bfloat16, enabled=recipe.precision == "bf16"):
-            loss = model(**inputs).loss
-        loss.backward()
+        loss = torch.zeros((), device=recipe.device)
+        trained = sum(int((row[1] != IGNORED).sum()) for row in rows)
+        for first in range(0, len(rows), recipe.rows_per_pass or len(rows)):
+            some = pad(rows[first : first + (recipe.rows_per_pass or len(rows))], pad_token_id)
+            inputs = {name: tensor.to(recipe.device) for name, tensor in some.items()}
+            with torch.autocast(recipe.device, torch.bfloat16, enabled=recipe.precision == "bf16"):
+                part = model(**inputs, num_items_in_batch=trained).loss
+            part.backward()
+            loss += part.detach()
         torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.max_grad_norm)
         optimizer.step()
         schedule.step()
         optimizer.zero_grad()
         tokens += sum(len(row[0]) for row in rows)
-        losses.append(loss.detach())
+        losses.append(loss)
         if step % recipe.log_steps == 0:
             tell(step, tokens, float(torch.stack(losses).mean()))
             losses = []

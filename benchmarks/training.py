@@ -3,37 +3,40 @@
 Imported by the scripts beside it, not run. Ray is left out: the worker runs in this process, as in each of Ray Train's.
 """
 
+import importlib.util
+import math
 import os
 import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
+from random import Random
+from statistics import median
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from benchmarks.padded_script import Recipe, Row, by_loop, by_trainer, rows_of
 from evolray.config import TrainConfig
 from evolray.pool.layout import LocalFolder
 from evolray.train.batches import Batches, accumulation_for
-from evolray.train.examples import Encoded, Example
+from evolray.train.examples import Example
 from evolray.train.figures import Figures
 from evolray.train.settings import resolve
 from evolray.train.sizing import Machine
 from evolray.train.sources import find_sources, read
-from evolray.train.store import Index, Store, read_index, write_index
+from evolray.train.store import Index, Store, write_index
 from evolray.train.student import describe, load_student, make_scratch
 from evolray.train.tokenizer import dress, load_tokenizer
-from evolray.train.tokens import index_of, tokenise
+from evolray.train.tokens import Batch, index_of, tokenise
 from evolray.train.worker import Job, Place, plan, train
 
-BATCH = 1024  # examples tokenised at a time
+CHUNK = 1024  # examples tokenised at a time
+WORDS = "a the of to and is in it you that he was for on are with as his they at be this from have or by one had".split()
 
 
 class Mark(NamedTuple):
@@ -76,12 +79,20 @@ def prepare(config: TrainConfig, make_student: Callable[[TrainConfig, Path], Non
     tokenizer = load_tokenizer(str(folder / "student"))
     dress(tokenizer, config.chat_format)
     target, outcomes = LocalFolder(config.run), read(find_sources(config)[0])
-    done = []
-    while some := list(islice(outcomes, BATCH)):
+    done: list[Batch] = []
+    while some := list(islice(outcomes, CHUNK)):
         done.append(tokenise(target, 0, len(done), some, tokenizer, config))
     index, _ = index_of(done)
     write_index(target, index, {})
     return Prepared(folder, config, str(folder / "student"), tokenizer, index)
+
+
+def installed_flash() -> str | None:
+    """As evolray looks for it."""
+    for module, name in (("flash_attn_interface", "flash_attention_3"), ("flash_attn", "flash_attention_2")):
+        if importlib.util.find_spec(module):
+            return name
+    return None
 
 
 def tiny_student(config: TrainConfig, target: Path) -> None:
@@ -95,7 +106,7 @@ def _examples(config: TrainConfig) -> Iterable[Example]:
 
 
 class Turns:
-    """Lets several trainings in threads of one process go in turns, so that what else the machine does hits all alike."""
+    """Lets trainings in threads of one process go in turns, so that what else the machine does hits all alike."""
 
     def __init__(self, number: int) -> None:
         self._waiting, self._changed = list(range(number)), threading.Condition()
@@ -157,13 +168,13 @@ def _timed(side: Callable[[Clock], None], clock: Clock) -> None:
 def train_evolray(
     prepared: Prepared, config: TrainConfig, machine: Machine, clock: Clock, one_pass: bool = False
 ) -> None:
-    """Train by `config` in a run directory of its own up to its last log; `one_pass`: no accumulation, whatever fits."""
+    """Train by `config` in a run directory of its own, without a checkpoint; `one_pass`: never accumulate."""
 
     class Stopwatch:
         def tell(self, figures: Figures) -> None:
             assert figures.loss is not None
             clock.mark(figures.step, figures.tokens, figures.loss)
-            if figures.step + config.log_steps > figures.steps:
+            if figures.step + config.log_steps > figures.steps:  # or it would go on to a checkpoint
                 raise Enough
 
         def wants_stop(self) -> bool:
@@ -184,7 +195,9 @@ def job_for(prepared: Prepared, config: TrainConfig, machine: Machine, one_pass:
         batches = prepared.batches(config)
         most = max(int(lengths[batches.examples(step)].sum()) for step in range(batches.steps))
         config = TrainConfig(**{**vars(config), "micro_batch_tokens": most})
-    settings = resolve(config, student, machine, int(lengths.max()), None, False)
+    gpu = machine.device == "gpu"
+    flash, liger = (installed_flash(), bool(importlib.util.find_spec("liger_kernel"))) if gpu else (None, False)
+    settings = resolve(config, student, machine, int(lengths.max()), flash, liger)
     accumulation = accumulation_for(plan(config, lengths, 1), settings.micro_batch_tokens)
     return Job(config, prepared.model, prepared.tokenizer, student, machine, settings, accumulation, {})
 
@@ -217,13 +230,42 @@ def speed(marks: Sequence[Mark], skipped: int) -> float:
     return (marks[-1].tokens - first.tokens) / (marks[-1].seconds - first.seconds)
 
 
+def times_as_fast(marks: Sequence[Mark], others: Sequence[Mark], skipped: int) -> float:
+    """How much faster the first is: the median over the turns, both of which train the same steps."""
+    pairs = zip(_turns(marks, skipped), _turns(others, skipped), strict=True)
+    return median(theirs / ours for ours, theirs in pairs)
+
+
+def _turns(marks: Sequence[Mark], skipped: int) -> list[float]:
+    return [mark.seconds - before.seconds for before, mark in pairwise(marks) if before.step >= skipped]
+
+
 def differing_losses(some: Sequence[Mark], others: Sequence[Mark]) -> float:
     """The largest difference between two trainings' losses at the same steps."""
-    return max(abs(a.loss - b.loss) for a, b in zip(some, others, strict=True))
+    return max(abs(one.loss - other.loss) for one, other in zip(some, others, strict=False))
 
 
-def padded_share(prepared: Prepared, config: TrainConfig) -> float:
-    """The share of padding when batches are padded as given."""
-    batches = prepared.batches(config)
-    lengths = [prepared.index.tokens[batches.examples(step)] for step in range(batches.steps)]
-    return 1 - sum(int(some.sum()) for some in lengths) / sum(int(some.max()) * len(some) for some in lengths)
+def padded_share(prepared: Prepared, config: TrainConfig, rows: int | None = None) -> float:
+    """The share of padding when the batches, or every so many rows of them, are padded as they come."""
+    batches, lengths, computed, real = prepared.batches(config), prepared.index.tokens, 0, 0
+    for step in range(batches.steps):
+        examples = batches.examples(step)
+        for first in range(0, len(examples), rows or len(examples)):
+            some = lengths[examples[first : first + (rows or len(examples))]]
+            real, computed = real + int(some.sum()), computed + int(some.max()) * len(some)
+    return 1 - real / computed
+
+
+def synthetic_entries(number: int, median_words: float, sigma: float) -> Iterator[dict[str, str]]:
+    """Entries of Alpaca's form, always the same, with lognormal lengths; instructions as in Alpaca (e^2.48, 0.5).
+
+    Alpaca's own responses have a median of 32 words and a sigma of 1.3, evolved ones are longer and more alike.
+    """
+    for n in range(number):
+        random = Random(n)
+        asked = "Entry %d: %s" % (n, _words(random, random.lognormvariate(2.48, 0.5)))
+        yield {"instruction": asked, "output": _words(random, random.lognormvariate(math.log(median_words), sigma))}
+
+
+def _words(random: Random, number: float) -> str:
+    return " ".join(random.choice(WORDS) for _ in range(max(1, round(number))))

@@ -7,13 +7,17 @@ from typing import Any
 
 import pytest
 
-from evolray.config import EvolveConfig, ModelConfig, from_mapping, load, role, to_yaml
+from evolray.chat import FORMATS
+from evolray.config import EvolveConfig, ModelConfig, TrainConfig, from_mapping, load, role, to_yaml
 from evolray.errors import UserError
 from evolray.method.domains import DOMAINS
+from evolray.train.settings import check, read_deepspeed
 
 CONF = Path(__file__).parents[1] / "conf"
 EVOLVE = sorted((CONF / "evolve").glob("*.yaml"))
 DEMO = sorted((CONF / "demo").glob("*.yaml"))
+TRAIN = sorted((CONF / "train").glob("*.yaml"))
+DEEPSPEED = sorted((CONF / "deepspeed").glob("*.yaml"))
 NEEDED = ["run=runs/a", "seeds.path=seeds.json"]
 
 
@@ -53,6 +57,42 @@ def test_the_papers_and_the_demo_are_there() -> None:
     assert (paper.teacher.temperature, paper.teacher.top_p, paper.teacher.max_tokens) == (1.0, 0.9, 2048)
     assert paper.operators == {}
     assert {path.stem for path in DEMO} == set(DOMAINS)
+
+
+@pytest.mark.parametrize("path", TRAIN, ids=lambda path: path.name)
+def test_every_recipe_of_training_loads_and_says_its_command(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(CONF.parent)
+    config = load(TrainConfig, [str(path), "run=runs/a", "data=runs/b"])
+    check(config)
+    settings = read_deepspeed(config.deepspeed)
+    assert config.chat_format in FORMATS and config.model
+    assert settings is None or config.deepspeed in {one.relative_to(CONF.parent).as_posix() for one in DEEPSPEED}
+    assert f"evolray train conf/train/{path.name} data=" in path.read_text()
+
+
+def test_the_recipes_are_the_published_ones() -> None:
+    loaded = {path.stem: load(TrainConfig, [str(path), "run=a", "data=b"]) for path in TRAIN}
+    published = {
+        "wizardlm-7b": ("freeform", 64, 2), "wizardlm-13b": ("vicuna", 384, 50),
+        "wizardcoder-15b": ("alpaca", 512, 30), "wizardmath": ("alpaca", 128, 10),
+    }  # fmt: skip
+    assert set(loaded) == {"tiny", *published}
+    for name, (chat_format, global_batch, warmup_steps) in published.items():
+        recipe = loaded[name]
+        assert (recipe.chat_format, recipe.global_batch, recipe.warmup_steps) == (
+            chat_format,
+            global_batch,
+            warmup_steps,
+        )
+        assert (recipe.learning_rate, recipe.schedule, recipe.weight_decay) == (2e-5, "cosine", 0.0)
+        assert (recipe.epochs, recipe.max_steps, recipe.max_length, recipe.over_long) == (3, None, 2048, "cut")
+        assert recipe.workers.number == 8 and recipe.global_batch % recipe.workers.number == 0
+
+
+@pytest.mark.parametrize(("path", "stage"), list(zip(DEEPSPEED, (2, 3, 3), strict=True)), ids=lambda one: str(one)[-19:])
+def test_every_file_of_deepspeed_leaves_to_evolray_what_evolray_computes(path: Path, stage: int) -> None:
+    settings = read_deepspeed(str(path))
+    assert settings is not None and settings["zero_optimization"]["stage"] == stage
 
 
 @pytest.mark.parametrize("path", DEMO, ids=lambda path: path.name)

@@ -6,12 +6,14 @@ elsewhere one causal call of scaled_dot_product_attention per document. Register
 forward pass without document boundaries (`cu_seq_lens_q`), as in generation, is handed to transformers' own sdpa.
 """
 
+import copy
 from typing import Any
 
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 
-ISOLATED = "isolated"
+ISOLATED, PROBE = "isolated", "isolated_probe"
+DROPPED = ("softcap", "s_aux", "position_bias")  # what some architectures add to their scores, and we would not
 
 
 def isolated_attention(
@@ -74,6 +76,41 @@ def _by_document(
         for q, k, v in documents
     ]
     return torch.cat(outs, dim=2).transpose(1, 2)
+
+
+def isolates(config: Any) -> bool:
+    """Whether a student of this config gives the boundaries to the attention of every layer, and we can do its sums.
+
+    Found out by a forward pass on torch's meta device, which has no numbers and takes no time. Some architectures have
+    attention code of their own or lose the boundaries on the way: packed, their documents would see each other, and
+    nobody would be told.
+    """
+    from transformers import AttentionInterface, AutoModelForCausalLM
+
+    calls: list[bool] = []
+
+    def probe(
+        module: torch.nn.Module, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *_: Any, **others: Any
+    ) -> tuple[torch.Tensor, None]:
+        calls.append(others.get("cu_seq_lens_q") is not None and all(others.get(name) is None for name in DROPPED))
+        return value.new_empty(1, query.shape[2], query.shape[1], value.shape[3]), None
+
+    AttentionInterface.register(PROBE, probe)
+    config = copy.deepcopy(config)
+    config.get_text_config().pad_token_id = None  # else some look for padding in the ids, of which there are none
+    try:
+        with torch.device("meta"):
+            model: Any = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
+                config, attn_implementation=PROBE, dtype=torch.bfloat16
+            )
+            row, boundaries = torch.zeros(1, 4, dtype=torch.long), torch.zeros(3, dtype=torch.int32)
+            model(
+                input_ids=row, position_ids=row, cu_seq_lens_q=boundaries, cu_seq_lens_k=boundaries,
+                max_length_q=2, max_length_k=2, use_cache=False,
+            )  # fmt: skip
+    except Exception:  # an architecture that takes no attention from outside says so in many ways
+        return False
+    return len(calls) == config.get_text_config().num_hidden_layers and all(calls)
 
 
 def register() -> None:

@@ -100,9 +100,9 @@ def check(config: TrainConfig) -> None:
         "max_length": (config.max_length, 2), "epochs": (config.epochs, 1), "max_steps": (config.max_steps, 1),
         "global_batch": (config.global_batch, 1), "learning_rate": (config.learning_rate, 0),
         "warmup_steps": (config.warmup_steps, 0), "weight_decay": (config.weight_decay, 0),
-        "adam_epsilon": (config.adam_epsilon, 0), "max_grad_norm": (config.max_grad_norm, 0), "limit": (config.limit, 1),
-        "lora.rank": (config.lora.rank, 0), "micro_batch_tokens": (config.micro_batch_tokens, 1),
-        "checkpoint_steps": (config.checkpoint_steps, 1),
+        "adam_epsilon": (config.adam_epsilon, 0), "max_grad_norm": (config.max_grad_norm, 0),
+        "limit": (config.limit, 1), "lora.rank": (config.lora.rank, 0),
+        "micro_batch_tokens": (config.micro_batch_tokens, 1), "checkpoint_steps": (config.checkpoint_steps, 1),
         "keep_checkpoints": (config.keep_checkpoints, 1), "log_steps": (config.log_steps, 1),
         "log_seconds": (config.log_seconds, 0.1), "workers.number": (config.workers.number, 1),
         "workers.cpus": (config.workers.cpus, 0), "workers.max_failures": (config.workers.max_failures, -1),
@@ -160,7 +160,8 @@ def resolve(
         raise UserError(
             f"too little memory: weights, gradients and optimizer need {state / GIB:.1f} GiB per worker, {what} "
             f"{per_token * least / GIB:.1f} GiB, but a worker has {machine.memory / GIB:.1f} GiB ({machine.name}). "
-            "More workers with deepspeed=conf/deepspeed/zero3.yaml, zero3_offload.yaml, lora.rank=16, a smaller max_length or a smaller student need less."
+            "More workers with deepspeed=conf/deepspeed/zero3.yaml, zero3_offload.yaml, lora.rank=16, a smaller "
+            "max_length or a smaller student need less."
         )
     return Settings(
         precision=precision,
@@ -175,6 +176,11 @@ def resolve(
 
 
 def _attention(config: TrainConfig, student: Student, longest: int, flash: str | None, precision: str) -> str:
+    if config.packing and not student.isolates:
+        raise UserError(
+            f"packing=true: the attention of {student.architecture} does not keep packed examples apart; expected "
+            "packing=false, with attention=sdpa or eager."
+        )
     windowed = student.sliding_window is not None and student.sliding_window < longest
     if config.attention == "isolated" and (windowed or not config.packing):
         why = f"the student's attention sees {student.sliding_window} tokens only" if windowed else "packing=false"

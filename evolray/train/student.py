@@ -28,6 +28,8 @@ class Student:
     vocabulary: int
     positions: int | None
     sliding_window: int | None
+    isolates: bool = True
+    """Whether packed examples can be kept apart (`attention.isolates`)."""
 
 
 def describe(model: str) -> Student:
@@ -37,6 +39,8 @@ def describe(model: str) -> Student:
     """
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
+
+    from evolray.train.attention import isolates
 
     path = os.path.expanduser(model)
     if os.path.isdir(path):
@@ -65,6 +69,7 @@ def describe(model: str) -> Student:
         vocabulary=int(text.vocab_size),
         positions=getattr(text, "max_position_embeddings", None),
         sliding_window=getattr(text, "sliding_window", None),
+        isolates=isolates(config),
     )
 
 

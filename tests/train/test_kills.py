@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -69,22 +70,22 @@ def test_kill_the_driver(data: str, whole: Path, tmp_path: Path) -> None:
     assert_as_if_nothing_had_happened(run, whole)
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
-def test_stopped_by_a_signal_it_writes_a_checkpoint_and_a_rerun_goes_on(
-    sent: signal.Signals, data: str, whole: Path, tmp_path: Path
-) -> None:
+def test_ctrl_c_and_sigterm_write_a_checkpoint_and_a_rerun_goes_on(data: str, whole: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    driver = start(data=data, run=run, **SETTINGS)
-    wait_for(driver, lambda: max(losses(run), default=0) >= KILL_AT)
-    if sent == signal.SIGINT:
-        os.killpg(driver.pid, sent)  # as a terminal does: to all that it started, too
-    else:
-        driver.send_signal(sent)
-    output = ended(driver, 130)
-    stopped_at = about(run)["step"]
-    assert KILL_AT <= stopped_at < STEPS and stopped_at == max(losses(run))
-    assert f"stopped at step {stopped_at:,} of {STEPS:,}, with a checkpoint\nTo go on: evolray train " in output
-    assert "Traceback" not in output
-    assert status(run) == "interrupted"
+    for reached, stop in ((KILL_AT, press_ctrl_c), (2 * KILL_AT, lambda driver: driver.terminate())):
+        driver = start(data=data, run=run, **SETTINGS)
+        wait_for(driver, lambda least=reached: max(losses(run), default=0) >= least)
+        stop(driver)
+        output = ended(driver, 130)
+        stopped_at = about(run)["step"]
+        assert reached <= stopped_at < STEPS and stopped_at == max(losses(run))
+        assert f"stopped at step {stopped_at:,} of {STEPS:,}, with a checkpoint\nTo go on: evolray train " in output
+        assert "Traceback" not in output
+        assert status(run) == "interrupted"
     ended(start(data=data, run=run, **SETTINGS))
     assert_as_if_nothing_had_happened(run, whole)
+
+
+def press_ctrl_c(driver: subprocess.Popen[str]) -> None:
+    """As a terminal does: all that the command started gets the signal, too."""
+    os.killpg(driver.pid, signal.SIGINT)

@@ -15,7 +15,8 @@ from evolray.train.watching import Figures
 
 FIGURES = Figures(
     step=1200, steps=3000, epoch=1.2, loss=1.23456, learning_rate=1.5e-5, gradient_norm=0.5,
-    tokens_per_second=12_345.6, flops_per_second=3.21e9, memory_bytes=3 * 2**30 // 2, padding=0.034, examples=9600, tokens=10**6, seconds_left=3900.0,
+    tokens_per_second=12_345.6, flops_per_second=3.21e9, memory_bytes=3 * 2**30 // 2, padding=0.034, examples=9600,
+    tokens=10**6, seconds_left=3900.0,
 )  # fmt: skip
 
 

@@ -329,6 +329,14 @@ def test_isolated_attention_is_refused_where_it_would_be_wrong() -> None:
         settings(attention="isolated", packing=False)
 
 
+@pytest.mark.parametrize("attention", ["auto", "isolated", "sdpa", "flash_attention_2"])
+def test_packing_is_refused_where_examples_would_see_each_other(attention: str) -> None:
+    leaky = replace(STUDENT, isolates=False)
+    with pytest.raises(UserError, match="packing=true: the attention of Tiny does not keep packed examples apart"):
+        settings(student=leaky, attention=attention)
+    assert settings(student=leaky, packing=False).attention == "sdpa"
+
+
 def test_gpus_get_checkpointing_and_liger_unless_told_otherwise() -> None:
     def made(machine: Machine, has_liger: bool, **changes: Any) -> tuple[bool, bool]:
         one = resolve(config(**changes), STUDENT, machine, 20, None, has_liger)

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import AutoTokenizer
+from transformers import AutoConfig, AutoTokenizer
 
 from evolray.config import LoraConfig, ScratchConfig
 from evolray.errors import UserError
+from evolray.train.attention import isolates
 from evolray.train.student import (
     Student,
     describe,
@@ -55,6 +56,36 @@ def test_positions_and_windows_come_from_the_config(tmp_path: Path) -> None:
     MistralForCausalLM(shape).save_pretrained(tmp_path)
     described = describe(str(tmp_path))
     assert (described.architecture, described.positions, described.sliding_window) == ("MistralForCausalLM", 512, 128)
+
+
+SMALL = {
+    "vocab_size": 64, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
+    "max_position_embeddings": 64, "bos_token_id": None, "eos_token_id": 1, "pad_token_id": 0,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("architecture", "expected"),
+    [
+        ("llama", True), ("mistral", True), ("qwen2", True), ("qwen3", True), ("gemma", True), ("gpt_neox", True),
+        ("gpt2", True), ("gpt_bigcode", True), ("starcoder2", True), ("mixtral", True), ("opt", True),
+        ("stablelm", False),  # loses the boundaries on the way
+        ("gemma2", False),  # caps its scores
+        ("bloom", False), ("falcon", False), ("gptj", False), ("mpt", False),  # attention code of their own
+    ],
+)  # fmt: skip
+def test_an_architecture_that_would_mix_packed_examples_is_found(architecture: str, expected: bool) -> None:
+    config = AutoConfig.for_model(architecture, **SMALL)
+    before = config.to_dict()
+    assert isolates(config) is expected
+    assert config.to_dict() == before
+
+
+def test_a_description_says_whether_packed_examples_stay_apart(tmp_path: Path, student: Path) -> None:
+    from transformers import StableLmConfig, StableLmForCausalLM
+
+    StableLmForCausalLM(StableLmConfig(**SMALL, intermediate_size=48)).save_pretrained(tmp_path)
+    assert [describe(str(folder)).isolates for folder in (student, tmp_path)] == [True, False]
 
 
 def test_a_folder_that_is_no_student_is_refused(tmp_path: Path, student: Path) -> None:
