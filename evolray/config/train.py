@@ -93,7 +93,11 @@ class TrainConfig:
     precision: str = "auto"
     """bf16, fp16, fp32; auto: bf16 on GPUs that have it, fp32 on CPU."""
     attention: str = "auto"
-    """isolated (ours: per document, no mask), flash_attention_2, flash_attention_3, sdpa, eager; auto: what fits."""
+    """isolated (ours: per document, no mask), flash_attention_2, flash_attention_3, sdpa, eager; auto: what fits.
+
+    sdpa and eager keep packed documents apart by a mask that transformers makes from positions; not all of its
+    architectures do (OPT does not), so choose them for comparisons only.
+    """
     gradient_checkpointing: bool | None = None
     """null: on GPUs only."""
     liger: bool | None = None

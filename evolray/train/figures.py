@@ -4,6 +4,7 @@ Counts of tokens come from the plan, so that no worker has to ask the others for
 """
 
 import json
+import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -142,7 +143,8 @@ class Watch(TrainerCallback):
         return round(per_epoch * self._batches.steps / self._batches.steps_per_epoch)
 
     def _publish(self, figures: Figures) -> None:
-        values = {key: value for key, value in asdict(figures).items() if value is not None and key != "steps"}
+        given = {key: value for key, value in asdict(figures).items() if value is not None and key != "steps"}
+        values = {key: value for key, value in given.items() if math.isfinite(value)}  # JSON has no other numbers
         for key, value in values.items():
             if key not in ("step", "seconds_left"):
                 self._board.add_scalar(f"train/{key}", value, figures.step)
