@@ -119,7 +119,7 @@ def by_trainer(model: Any, batches: Sequence[list[Row]], pad_token_id: int, reci
             optim="adamw_torch" if recipe.device == "cpu" else "adamw_torch_fused",
             use_cpu=recipe.device == "cpu",
             bf16=recipe.precision == "bf16",
-            gradient_checkpointing=recipe.checkpointing,
+            activation_checkpointing=recipe.checkpointing,
             logging_steps=recipe.log_steps,
             save_strategy="no",
             report_to=[],

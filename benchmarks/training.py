@@ -25,7 +25,7 @@ from evolray.config import TrainConfig
 from evolray.pool.layout import LocalFolder
 from evolray.train.batches import Batches, accumulation_for
 from evolray.train.examples import Example
-from evolray.train.figures import Figures
+from evolray.train.job import Job, Place, plan
 from evolray.train.settings import resolve
 from evolray.train.sizing import Machine
 from evolray.train.sources import find_sources, read
@@ -33,10 +33,11 @@ from evolray.train.store import Index, Store, write_index
 from evolray.train.student import describe, load_student, make_scratch
 from evolray.train.tokenizer import dress, load_tokenizer
 from evolray.train.tokens import Batch, index_of, tokenise
-from evolray.train.worker import Job, Place, plan, train
+from evolray.train.watching import Figures
+from evolray.train.worker import train
 
 CHUNK = 1024  # examples tokenised at a time
-WORDS = "a the of to and is in it you that he was for on are with as his they at be this from have or by one had".split()
+WORDS = "a the of to and is in it you that he was for on are with as his they at this from have or by one had".split()
 
 
 class Mark(NamedTuple):
@@ -263,7 +264,7 @@ def synthetic_entries(number: int, median_words: float, sigma: float) -> Iterato
     """
     for n in range(number):
         random = Random(n)
-        asked = "Entry %d: %s" % (n, _words(random, random.lognormvariate(2.48, 0.5)))
+        asked = f"Entry {n}: {_words(random, random.lognormvariate(2.48, 0.5))}"
         yield {"instruction": asked, "output": _words(random, random.lognormvariate(math.log(median_words), sigma))}
 
 

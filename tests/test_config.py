@@ -89,7 +89,9 @@ def test_the_recipes_are_the_published_ones() -> None:
         assert recipe.workers.number == 8 and recipe.global_batch % recipe.workers.number == 0
 
 
-@pytest.mark.parametrize(("path", "stage"), list(zip(DEEPSPEED, (2, 3, 3), strict=True)), ids=lambda one: str(one)[-19:])
+@pytest.mark.parametrize(
+    ("path", "stage"), list(zip(DEEPSPEED, (2, 3, 3), strict=True)), ids=lambda one: str(one)[-19:]
+)
 def test_every_file_of_deepspeed_leaves_to_evolray_what_evolray_computes(path: Path, stage: int) -> None:
     settings = read_deepspeed(str(path))
     assert settings is not None and settings["zero_optimization"]["stage"] == stage

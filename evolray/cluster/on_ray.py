@@ -26,13 +26,13 @@ def cluster() -> Iterator[None]:
     """
     import ray.data  # sets up its loggers; what is said about them below must come later
 
+    for name, level in QUIET_LOGGERS.items():
+        logging.getLogger(name).setLevel(level)
     if ray.is_initialized():
         yield
         return
     for name, value in RAY_SETTINGS.items():
         os.environ.setdefault(name, value)
-    for name, level in QUIET_LOGGERS.items():
-        logging.getLogger(name).setLevel(level)
     ray.init(logging_level=logging.WARNING, log_to_driver=False)
     try:
         yield

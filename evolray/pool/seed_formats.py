@@ -52,10 +52,10 @@ def read_entries(path: str, keys: Collection[str]) -> Iterator[Entry]:
             else:
                 yield from json_entries(stream, shown)
     except FileNotFoundError:
-        raise UserError(f"{shown}: no such seed file; check seeds.path. Expected {EXPECTED}.") from None
+        raise UserError(f"{shown}: no such file; check the path. Expected {EXPECTED}.") from None
     except IsADirectoryError:
         hint = f"name one file in it, or hf:{shown} for a folder that the datasets library reads"
-        raise UserError(f"{shown}: is a directory, expected a seed file; {hint}.") from None
+        raise UserError(f"{shown}: is a directory, expected a file; {hint}.") from None
     except (OSError, EOFError, zlib.error, pa.ArrowException) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0].replace(path, shown)
         raise UserError(f"{shown}: cannot be read: {reason}. Check the file; expected {EXPECTED}.") from None
@@ -126,7 +126,7 @@ def _parse_dataset(path: str) -> tuple[str, str]:
     if os.path.isdir(os.path.expanduser(address)) or not colon or "/" in split:
         name, split, colon = address, "", ""
     if not name or (colon and not re.fullmatch(r"\w+([.-]\w+)*", split)):
-        hint = "the name of a whole split; for its first entries set seeds.limit"
+        hint = "the name of a whole split; for its first entries set a limit"
         raise UserError(f"{path}: expected hf:NAME or hf:NAME:SPLIT, where SPLIT is {hint}.")
     folder = os.path.expanduser(name)
     if name.startswith(("/", ".", "~")) and not os.path.isdir(folder):

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import psutil
 import ray
+from pyarrow import fs
 from ray.util.metrics import Gauge
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("evolray")
 
+NOTES = "ray-train"  # a folder of the run
 BATCH = 1024  # examples tokenised at a time
 READER_CPUS = 0.5
 POLL_SECONDS = 0.5
@@ -140,6 +142,8 @@ def _wait_for_resources(workers: WorkersConfig) -> dict[str, float]:
     while True:
         there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
         on_gpu = workers.device == "gpu" or (workers.device == "auto" and there.get("GPU", 0) > 0)
+        if not on_gpu and not workers.cpus:
+            raise UserError("workers.cpus=0: expected more than 0 for workers on CPU.")
         needed = {"CPU": workers.cpus, **({"GPU": 1.0} if on_gpu else {})}
         short = [name for name, number in needed.items() if number * workers.number > there.get(name, 0)]
         if not short:
@@ -366,17 +370,30 @@ def _fit(job: Job, board: Any) -> Outcome:
         ),
         run_config=RunConfig(
             name=f"ray-train-{time.time_ns()}",  # a name of its own: what to resume from is not Ray's to know
-            storage_path=_storage(job.config.run),
             failure_config=FailureConfig(max_failures=workers.max_failures),
+            **_storage(job.config.run),
         ),
     ).fit()
     outcome: Outcome = result.return_value  # rank 0's
     return outcome
 
 
-def _storage(run: str) -> str:
-    """Where Ray Train keeps its notes; that all nodes can write there is the first thing it checks."""
-    return f"{run if '://' in run else open_folder(run).url}/ray-train"
+def _storage(run: str) -> dict[str, Any]:
+    """Where Ray Train keeps its notes; that all nodes can write there is the first thing it checks.
+
+    Not as a URL: Ray Train appends to it, behind the query, and logs it, with the keys that it may hold.
+    """
+    if open_folder(run).is_local:
+        return {"storage_path": f"{open_folder(run).url}/{NOTES}"}
+    files, path = fs.FileSystem.from_uri(run.rstrip("/"))
+    return {"storage_path": f"{path}/{NOTES}", "storage_filesystem": files}
+
+
+def forget_notes(run: str) -> None:
+    """Delete what Ray Train kept; nothing of it is of use after the training."""
+    storage = _storage(run)
+    with suppress(OSError):
+        storage.get("storage_filesystem", fs.LocalFileSystem()).delete_dir(storage["storage_path"])
 
 
 DESCRIPTIONS = {

@@ -13,6 +13,8 @@ from evolray.pool.seed_formats import read_entries, without_credentials
 from evolray.pool.shards import read_records
 from evolray.train.examples import Example, Rejected, entry_keys, example_of_entry, example_of_record
 
+LOOKED_AT = 100  # entries, before the cluster starts
+
 
 @dataclass(frozen=True)
 class Source:
@@ -38,8 +40,7 @@ def find_sources(config: TrainConfig) -> list[Source]:
                 "records have generations."
             )
         source = Source(config.data, columns=tuple(sorted(config.columns.items())), limit=config.limit)
-        if next(read(source), None) is None:
-            raise UserError(f"data={without_credentials(config.data)}: holds no entry.")
+        _check_columns(source)
         return [source]
     if config.columns:
         raise UserError(f"columns={config.columns}: {config.data} is an evolve run, whose columns are known.")
@@ -51,6 +52,23 @@ def find_sources(config: TrainConfig) -> list[Source]:
         raise UserError(f"generations: the pool has 0 to {known}, not {', '.join(map(str, wrong))}.")
     shards = [tuple(pool.shards)] if config.limit else [(shard,) for shard in pool.shards]
     return [Source(config.data, some, tuple(config.generations), limit=config.limit) for some in shards]
+
+
+def _check_columns(source: Source) -> None:
+    """Raises UserError when the first entries hold nothing that is asked for; a single bad one is rejected later."""
+    shown, columns = without_credentials(source.path), dict(source.columns)
+    keys = entry_keys(columns)
+    some = [entry for _, entry in islice(read_entries(source.path, keys), LOOKED_AT)]
+    if not some:
+        raise UserError(f"data={shown}: holds no entry.")
+    there = dict.fromkeys(key for entry in some if isinstance(entry, dict) for key in entry)
+    if missing := [f"{ours}: {theirs}" for ours, theirs in columns.items() if theirs not in there]:
+        raise UserError(f"columns={{{', '.join(missing)}}}: {shown} has {', '.join(there) or 'no columns'}.")
+    if there and not there.keys() & {*keys}:
+        raise UserError(
+            f"data={shown}: has {', '.join(there)}; expected some of {', '.join(keys)}. Say which is which with "
+            "columns={instruction: ..., response: ...}."
+        )
 
 
 def is_run(path: str) -> bool:

@@ -69,15 +69,19 @@ def train(config: TrainConfig, *, console: Console | None = None) -> Checkpoints
     quiet()
     deepspeed = derived.read_deepspeed(config.deepspeed)
     folder = open_folder(config.run)
-    manifests.refuse_other_stage(folder)
+    if config.model == SCRATCH and not isinstance(folder, LocalFolder):
+        raise UserError(f"model={SCRATCH} needs a run directory on a file system that all nodes share, not a URL.")
+    try:
+        manifests.refuse_other_stage(folder)
+    except OSError as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:300]
+        raise UserError(f"run={folder.url}: cannot be read ({reason}).") from None
     check_same_run(folder, {}, _identity(config, deepspeed))
     done = manifests.read(folder)
     if done and done.status == "complete":
         logger.info("%s: nothing to do, all %s steps are done", folder.url, f"{done.steps:,}")
         return Checkpoints(config.run)
     sources = find_sources(config)
-    if config.model == SCRATCH and not isinstance(folder, LocalFolder):
-        raise UserError(f"model={SCRATCH} needs a run directory on a file system that all nodes share, not a URL.")
     if config.model != SCRATCH:
         describe(config.model)
     with hold(folder):
@@ -121,6 +125,7 @@ class Run:
                 job = self._job(model, tokenizer, student, machine, index)
                 self._write("running")
                 outcome = on_ray.fit(job, lambda figures: self._follow(progress, figures))
+                on_ray.forget_notes(self._config.run)
         except KeyboardInterrupt:  # before there was a worker to be told
             self._write("interrupted")
             raise Interrupted("interrupted before the training began") from None
@@ -215,8 +220,6 @@ class Run:
             self._write("interrupted", message)
             raise Interrupted(message)
         self._write("complete")
-        if isinstance(self._folder, LocalFolder):
-            shutil.rmtree(self._folder.path / "ray-train", ignore_errors=True)
 
     def _write(self, status: str, message: str = "") -> None:
         one = self._manifest

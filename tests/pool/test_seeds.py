@@ -425,7 +425,7 @@ def test_a_file_without_seeds_is_refused(write: Write, name: str, content: str |
 
 def test_a_path_that_is_no_file_is_refused(tmp_path: Path) -> None:
     for prefix in ("", "file://"):
-        with pytest.raises(UserError, match=r"none\.json: no such seed file; check seeds\.path"):
+        with pytest.raises(UserError, match=r"none\.json: no such file; check the path"):
             list(read_seeds(f"{prefix}{tmp_path}/none.json"))
         with pytest.raises(UserError, match=r"is a directory|cannot be read"):
             list(read_seeds(f"{prefix}{tmp_path}"))

@@ -36,7 +36,11 @@ def whole(data: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def assert_as_if_nothing_had_happened(run: Path, whole: Path) -> None:
-    expected = {"step": STEPS, "examples_seen": EPOCHS * EXAMPLES, "examples_digest": digest("data.jsonl", range(1, EXAMPLES + 1), EPOCHS)}  # fmt: skip
+    expected = {
+        "step": STEPS,
+        "examples_seen": EPOCHS * EXAMPLES,
+        "examples_digest": digest("data.jsonl", range(1, EXAMPLES + 1), EPOCHS),
+    }
     for place in (run, whole):
         assert {key: about(place)[key] for key in expected} == expected
         assert status(place) == "complete"
@@ -49,7 +53,7 @@ def test_kill_a_worker(data: str, whole: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     driver = start(data=data, run=run, **SETTINGS)
     wait_for(driver, lambda: max(losses(run), default=0) >= KILL_AT)
-    first, second = workers_of(driver)
+    _, second = workers_of(driver)
     second.kill()
     output = ended(driver)
     assert "workers were lost" in output
