@@ -102,8 +102,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Real tokens per second on CPU, beside a script that pads.")
     parser.add_argument("--data", help="a file of instructions; none: synthetic ones of Alpaca's lengths")
     parser.add_argument("--batches", type=int, nargs="+", default=list(TARGETS), help="examples per step")
-    parser.add_argument("--steps", type=int, help="per training; 60, or 24 where batches are of 32 and more")
-    parser.add_argument("--turn", type=int, help="steps per turn; 5, or 2 where batches are of 32 and more")
+    parser.add_argument("--steps", type=int, help="per training; 60, or 20 where batches are of 32 and more")
+    parser.add_argument("--turn", type=int, help="steps per turn; 3, or 1 where batches are of 32 and more")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of torch, for all sides")
     parser.add_argument("--only", action="store_true", help="only the line that has a target")
     options = parser.parse_args()
@@ -121,7 +121,7 @@ def main() -> int:
             flush=True,
         )
         for batch in options.batches:
-            steps, turn = (60, 5) if batch < 32 else (24, 2)
+            steps, turn = (60, 3) if batch < 32 else (20, 1)
             steps, turn = options.steps or steps, options.turn or turn
             config = replace(prepared.config, global_batch=batch, max_steps=steps, log_steps=turn)
             measure(prepared, config, turn, [SCRIPT, EVOLRAY] if options.only else [])

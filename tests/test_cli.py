@@ -18,6 +18,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 import evolray
 from evolray.cli import main
@@ -619,3 +620,20 @@ def test_all_settings_are_printed_with_their_defaults(printed: Printed) -> None:
     assert {"run: ???", "domain: open", "generations: 4", "  path: ???", "  top_p: 0.9", "  shard_size: 256"} <= {
         *lines
     }
+
+
+def test_train_prints_its_settings(printed: Printed) -> None:
+    assert main(["train", "--settings"]) == 0
+    settings = yaml.safe_load(printed()[0])
+    assert settings["global_batch"] == 64 and settings["workers"]["number"] == 1
+
+
+@pytest.mark.parametrize(
+    ("argument", "named"),
+    [("learnin_rate=1", "learning_rate"), ("workers.numbr=2", "number"), ("epochs=many", "epochs")],
+)
+def test_train_names_a_setting_that_is_wrong(argument: str, named: str, tmp_path: Path, printed: Printed) -> None:
+    assert main(["train", "model=scratch", "data=a.json", f"run={tmp_path}/run", argument]) == 2
+    out, err = printed()
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.startswith("evolray: ") and named in err

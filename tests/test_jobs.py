@@ -66,7 +66,7 @@ def run_job(job: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_there_are_jobs() -> None:
-    assert "evolve.py" in [job.name for job in JOBS]
+    assert {"evolve.py", "train.py"} <= {job.name for job in JOBS}
 
 
 @pytest.mark.parametrize("job", JOBS, ids=lambda job: job.name)
@@ -99,6 +99,13 @@ def test_a_misspelt_key_ends_the_job_with_2_and_names_the_right_one() -> None:
     ran = run_job(ROOT / "jobs" / "evolve.py", "conf/demo/open.yaml", "generatoins=2")
     assert (ran.returncode, ran.stdout) == (2, "")
     assert "generatoins" in ran.stderr and "generations" in ran.stderr
+
+
+def test_train_takes_the_arguments_of_the_command_line(tmp_path: Path) -> None:
+    _, script, *arguments = command_of(ROOT / "jobs" / "train.py")[len(SUBMIT) :]
+    ran = run_job(ROOT / script, *arguments, f"data={tmp_path}/nowhere.jsonl", f"run={tmp_path}/run")
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr.startswith(f"evolray: {tmp_path}/nowhere.jsonl: no such file")
 
 
 @pytest.mark.slow

@@ -36,8 +36,9 @@ class WorkersConfig:
     """Data-parallel processes, one per GPU; on CPU, one per group of cores."""
     device: str = "auto"
     """gpu, cpu, or auto: gpu where the cluster has any."""
-    cpus: float = 1.0
-    """What Ray sets aside for each worker."""
+    cpus: float | None = None
+    """What Ray sets aside for each worker, and the threads it computes with. null: 1 on GPUs; on CPU, its share of
+    the cores."""
     max_failures: int = 3
     """How often dead workers are replaced, and training goes on from the last checkpoint. -1: always."""
     wait_seconds: float = 0.0

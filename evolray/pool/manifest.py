@@ -70,9 +70,12 @@ def read_manifest(folder: Folder) -> Manifest | None:
         ) from None
 
 
-def describe_run(folder: Folder, config: dict[str, Any], prompts: dict[str, str], identity: dict[str, Any]) -> None:
-    """Write `run.yaml`, unless the one there describes another pool (`check_same_run`)."""
-    check_same_run(folder, prompts, identity)
+def describe_run(
+    folder: Folder, config: dict[str, Any], prompts: dict[str, str], identity: dict[str, Any], anew: bool = False
+) -> None:
+    """Write `run.yaml`, unless the one there describes another run (`check_same_run`); `anew`: whatever is there."""
+    if not anew:
+        check_same_run(folder, prompts, identity)
     identity = {**identity, "prompts": prompts}
     described = {"config": config, "identity": identity, "versions": _versions()}
     folder.write(RUN, yaml.safe_dump(described, sort_keys=False, allow_unicode=True).encode())

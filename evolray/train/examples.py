@@ -30,6 +30,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from evolray.chat import Message
 from evolray.errors import UserError
@@ -101,7 +102,8 @@ def example_of_entry(entry: object, line: int, source: str, columns: Mapping[str
     `entry` is what `read_entries(path, entry_keys(columns))` yields, a BadSeed included. `columns` maps our names
     (COLUMNS) to the file's.
     """
-    example_id = f"{PurePosixPath(source).name}:{line}"
+    path = urlsplit(source).path if "://" in source else source  # a URL's query says where the store is, not what
+    example_id = f"{PurePosixPath(path).name}:{line}"
     try:
         if isinstance(entry, BadSeed):
             raise entry

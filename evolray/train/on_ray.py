@@ -14,7 +14,7 @@ import pickle
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
@@ -120,11 +120,24 @@ def _fetched(reference: Any) -> "PreTrainedTokenizerFast":
 # --- the machines ---
 
 
+def with_cpus(workers: WorkersConfig) -> WorkersConfig:
+    """`workers` with the cores for each, where the config leaves them open."""
+    if workers.cpus is not None:
+        return workers
+    there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    on_gpu = workers.device == "gpu" or (workers.device == "auto" and there.get("GPU", 0) > 0)
+    nodes = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node.get("Alive")]  # type: ignore[no-untyped-call]
+    shares = range(1, max(nodes, default=1) + 1) if not on_gpu else ()
+    fitting = [share for share in shares if sum(cores // share for cores in nodes) >= workers.number]
+    return replace(workers, cpus=float(max(fitting, default=1)))
+
+
 def find_machine(workers: WorkersConfig) -> Machine:
     """What each worker will run on, the least of all that could be it.
 
     Raises UserError when the cluster is too small.
     """
+    workers = with_cpus(workers)
     needed = _wait_for_resources(workers)
     on_gpu = "GPU" in needed
     found = [machine for machine in _probe_nodes(on_gpu, workers) if machine]
@@ -144,7 +157,7 @@ def _wait_for_resources(workers: WorkersConfig) -> dict[str, float]:
         on_gpu = workers.device == "gpu" or (workers.device == "auto" and there.get("GPU", 0) > 0)
         if not on_gpu and not workers.cpus:
             raise UserError("workers.cpus=0: expected more than 0 for workers on CPU.")
-        needed = {"CPU": workers.cpus, **({"GPU": 1.0} if on_gpu else {})}
+        needed = {"CPU": workers.cpus or 0.0, **({"GPU": 1.0} if on_gpu else {})}
         short = [name for name, number in needed.items() if number * workers.number > there.get(name, 0)]
         if not short:
             return needed

@@ -18,7 +18,7 @@ PRECISIONS = ("auto", "bf16", "fp16", "fp32")
 ATTENTIONS = ("auto", "isolated", "flash_attention_2", "flash_attention_3", "sdpa", "eager")
 SCHEDULES = ("cosine", "linear", "constant")
 # Beyond so many tokens per forward pass nothing gets faster, while memory would.
-MOST_TOKENS = {"gpu": 16_384, "cpu": 2048}
+MOST_TOKENS = {"gpu": 16_384, "cpu": 4096}
 USABLE = 0.85  # of the memory; the rest is for what no estimate knows
 OFFLOADS = ("offload_optimizer", "offload_param")
 COMPUTED = ("train_batch_size", "train_micro_batch_size_per_gpu", "gradient_accumulation_steps", "gradient_clipping")

@@ -8,7 +8,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
 from pathlib import Path
@@ -33,10 +33,10 @@ from evolray.train.progress import Progress
 from evolray.train.quiet import quiet
 from evolray.train.sizing import GIB
 from evolray.train.sources import Source, find_sources, read
-from evolray.train.store import read_index, write_index
-from evolray.train.student import SCRATCH, Student, describe, make_scratch, with_grown_embeddings
+from evolray.train.store import DATA, INDEX, read_index, write_index
+from evolray.train.student import SCRATCH, Student, describe, grow_student, make_scratch
 from evolray.train.tokenizer import dress, load_tokenizer
-from evolray.train.tokens import index_of, to_metadata
+from evolray.train.tokens import REJECTED, index_of, to_metadata
 from evolray.train.watching import Figures
 
 if TYPE_CHECKING:
@@ -76,7 +76,9 @@ def train(config: TrainConfig, *, console: Console | None = None) -> Checkpoints
     except OSError as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:300]
         raise UserError(f"run={folder.url}: cannot be read ({reason}).") from None
-    check_same_run(folder, {}, _identity(config, deepspeed))
+    identity, is_settled = _identity(config, deepspeed), folder.exists(INDEX)
+    if is_settled:  # until the examples are tokenised, a wrong setting can be put right
+        check_same_run(folder, {}, identity)
     done = manifests.read(folder)
     if done and done.status == "complete":
         logger.info("%s: nothing to do, all %s steps are done", folder.url, f"{done.steps:,}")
@@ -85,7 +87,10 @@ def train(config: TrainConfig, *, console: Console | None = None) -> Checkpoints
     if config.model != SCRATCH:
         describe(config.model)
     with hold(folder):
-        describe_run(folder, _described(config, folder), {}, _identity(config, deepspeed))
+        describe_run(folder, _described(config, folder), {}, identity, anew=not is_settled)
+        if not is_settled and isinstance(folder, LocalFolder):
+            for leftover in (DATA, REJECTED, STUDENT):
+                shutil.rmtree(folder.path / leftover, ignore_errors=True)
         Run(config, folder, sources, done).work(console)
     return Checkpoints(config.run)
 
@@ -109,7 +114,7 @@ class Run:
         outfit = dress(tokenizer, self._config.chat_format)
         if outfit.added_tokens:
             logger.info("%s has no end mark: %s is added to its vocabulary", model, ", ".join(outfit.added_tokens))
-            model = with_grown_embeddings(model, tokenizer, self._place_for_student())
+            model = self._grown(model, tokenizer)
         student = describe(model)
 
         from evolray.cluster.on_ray import cluster  # Ray takes a second to import: not before it is needed
@@ -120,7 +125,9 @@ class Run:
         progress = Progress(title, self._config.log_seconds, console)
         try:
             with cluster(), interrupted_by_sigterm(), progress:
-                machine = on_ray.find_machine(self._config.workers)
+                workers = on_ray.with_cpus(self._config.workers)
+                self._config = replace(self._config, workers=workers)
+                machine = on_ray.find_machine(workers)
                 index = self._tokenised(tokenizer, progress)
                 job = self._job(model, tokenizer, student, machine, index)
                 self._write("running")
@@ -144,6 +151,12 @@ class Run:
             _write_aside(place, lambda aside: make_scratch(
                 config.scratch, config.max_length, _texts(self._sources), config.seed, aside
             ))  # fmt: skip
+        return str(place)
+
+    def _grown(self, model: str, tokenizer: "PreTrainedTokenizerFast") -> str:
+        place = self._place_for_student()
+        if not (place / "config.json").exists():
+            _write_aside(place, lambda aside: grow_student(model, tokenizer, aside))
         return str(place)
 
     def _place_for_student(self) -> Path:
@@ -194,6 +207,8 @@ class Run:
             "deepspeed": settings.deepspeed_config(accumulation, config.workers.number, config.max_grad_norm),
         }
         logger.info(_settings_line(config, student, machine, settings, accumulation, batches.steps))
+        if latest := Checkpoints(config.run).latest():
+            logger.info("going on from the checkpoint of step %s", f"{latest.step:,}")
         about = {
             "model": config.model,
             "data": self._manifest.data,

@@ -172,13 +172,11 @@ def merge_adapter(base: str, adapter: Path, target: Path, dtype: Any) -> None:
     merged.save_pretrained(target)
 
 
-def with_grown_embeddings(model: str, tokenizer: "PreTrainedTokenizerFast", target: Path) -> str:
-    """Write the student with rows for its new tokens to `target`, unless it is there; its path."""
+def grow_student(model: str, tokenizer: "PreTrainedTokenizerFast", target: Path) -> None:
+    """Write the student with rows for its new tokens to the folder `target`."""
     from evolray.train.tokenizer import grow_embeddings
 
-    if not (target / "config.json").exists():
-        loaded = load_student(model, "sdpa", "auto")
-        grow_embeddings(loaded, tokenizer)
-        loaded.save_pretrained(target)
-        tokenizer.save_pretrained(target)
-    return str(target)
+    loaded = load_student(model, "sdpa", "auto")
+    grow_embeddings(loaded, tokenizer)
+    loaded.save_pretrained(target)
+    tokenizer.save_pretrained(target)

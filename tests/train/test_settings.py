@@ -245,7 +245,7 @@ def test_a_micro_batch_is_what_the_memory_holds() -> None:
     memory = int((STATE + PER_TOKEN * 100.5) / 0.85)
     made = settings(replace(CPU, memory=memory))
     assert (made.micro_batch_tokens, made.state_bytes) == (100, STATE)
-    assert settings(CPU).micro_batch_tokens == 2048  # with more, nothing gets faster
+    assert settings(CPU).micro_batch_tokens == 4096  # with more, nothing gets faster
     assert settings(GPU).micro_batch_tokens == 16_384
 
 
@@ -293,7 +293,7 @@ def test_a_precision_that_the_machine_lacks_is_refused() -> None:
 
 
 def test_no_example_is_longer_than_the_student_has_positions() -> None:
-    assert settings(longest=64).micro_batch_tokens == 2048
+    assert settings(longest=64).micro_batch_tokens == 4096
     with pytest.raises(UserError, match="there are examples of 65 tokens, and Tiny here has 64 positions"):
         settings(longest=65)
     assert settings(student=replace(STUDENT, positions=None), longest=65)  # relative positions have no end

@@ -65,10 +65,24 @@ def test_every_setting_is_part_of_the_identity_or_free() -> None:
 def test_a_rerun_that_would_train_something_else_is_refused(
     config: TrainConfig, changes: dict[str, Any], named: str
 ) -> None:
-    describe_run(open_folder(config.run), {}, {}, stage._identity(config, None))
+    folder = open_folder(config.run)
+    describe_run(folder, {}, {}, stage._identity(config, None))
+    index, accounts = index_of([tokenise(folder, 0, 0, small.examples(6), small.tokenizer(), config)])
+    write_index(folder, index, to_metadata(accounts, {}))
     with pytest.raises(UserError) as error:
         stage.train(replace(config, **changes))
     assert named in str(error.value) and "Choose another run=" in str(error.value)
+
+
+def test_until_the_examples_are_tokenised_a_setting_can_be_put_right(config: TrainConfig) -> None:
+    """What an attempt that got no further left behind does not stay beside what comes next."""
+    folder = open_folder(config.run)
+    describe_run(folder, {}, {}, stage._identity(replace(config, max_length=2), None))
+    tokenise(folder, 0, 7, small.examples(6), small.tokenizer(), config)
+    with pytest.raises(UserError, match=r"workers.number=1000"):
+        stage.train(replace(config, workers=WorkersConfig(number=1000, device="cpu", cpus=1)))
+    assert not (Path(config.run) / "data").exists()
+    assert f"max_length: {config.max_length}" in (Path(config.run) / "run.yaml").read_text()
 
 
 def test_a_password_in_a_url_is_not_written_down(config: TrainConfig) -> None:
