@@ -297,10 +297,14 @@ def _settings_line(
     return (
         f"{student.architecture} of {student.parameters / 1e6:,.1f} M parameters, {settings.precision}, "
         f"{settings.attention} attention, {zero}; {steps:,} steps of {config.global_batch} examples = "
-        f"{config.workers.number} workers ({machine.name}, {machine.memory / GIB:.1f} GiB) x {accumulation} "
-        f"passes of at most {settings.micro_batch_tokens:,} tokens; "
+        f"{_plural(config.workers.number, 'worker')} ({machine.name}, {machine.memory / GIB:.1f} GiB) x "
+        f"{_plural(accumulation, 'pass', 'passes')} of at most {settings.micro_batch_tokens:,} tokens; "
         f"state {settings.state_bytes / GIB:.2f} GiB per worker"
     )
+
+
+def _plural(number: int, one: str, several: str = "") -> str:
+    return f"{number:,} {one if number == 1 else several or f'{one}s'}"
 
 
 def _identity(config: TrainConfig, deepspeed: dict[str, Any] | None) -> dict[str, Any]:
