@@ -39,13 +39,13 @@ TEACHERS = ("evolray.errors", "evolray.records", "evolray.method.teacher", "evol
 POOL = ("evolray.errors", "evolray.records", "evolray.config", "evolray.pool", "pyarrow", "yaml")
 MODEL_FOLDER = ("evolray.errors", "evolray.pool.layout", "pyarrow")
 EVOLVE = (
-    "evolray.cluster", "evolray.config", "evolray.errors", "evolray.records", "evolray.method", "evolray.teachers", "evolray.pool", "evolray.durations",
-    "evolray.evolve", "rich",
+    "evolray.cluster", "evolray.config", "evolray.errors", "evolray.records", "evolray.method",
+    "evolray.teachers", "evolray.pool", "evolray.durations", "evolray.evolve", "rich",
 )  # fmt: skip
 TRAIN = (
     "evolray.cluster", "evolray.config", "evolray.errors", "evolray.records", "evolray.pool", "evolray.chat",
-    "evolray.checkpoints", "evolray.durations", "evolray.train", "numpy", "psutil", "pyarrow", "rich", "yaml", "torch", "transformers", "tokenizers",
-    "trl", "deepspeed", "datasets", "peft", "tensorboardX", "accelerate", "safetensors",
+    "evolray.checkpoints", "evolray.durations", "evolray.train", "numpy", "psutil", "pyarrow", "rich", "yaml", "torch",
+    "transformers", "tokenizers", "trl", "deepspeed", "datasets", "peft", "tensorboardX", "accelerate",
 )  # fmt: skip
 # The method depends on nothing but its arguments: no clock, no environment, no random state that others share.
 IMPURE = (

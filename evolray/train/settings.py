@@ -5,6 +5,7 @@ Everything is worked out before a worker starts, from numbers alone, and logged 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 import yaml
@@ -79,6 +80,8 @@ def read_deepspeed(value: Any) -> dict[str, Any] | None:
     for key, inner in (("fp16", content.get("fp16", {})), *((key, zero.get(key, {})) for key in OFFLOADS)):
         if not isinstance(inner, Mapping):
             raise UserError(f"deepspeed: {key}={inner}: expected a mapping, such as {{device: cpu}} for an offload.")
+    if "zero_optimization" not in content and (near := get_close_matches("zero_optimization", content, 1)):
+        raise UserError(f"deepspeed: {near[0]}: DeepSpeed knows no such setting; did you mean zero_optimization?")
     stage = zero.get("stage", 0)
     if stage not in (0, 1, 2, 3):
         raise UserError(f"deepspeed: zero_optimization.stage={stage}: expected 0, 1, 2 or 3.")
@@ -185,6 +188,11 @@ def _attention(config: TrainConfig, student: Student, longest: int, flash: str |
     if config.attention == "isolated" and (windowed or not config.packing):
         why = f"the student's attention sees {student.sliding_window} tokens only" if windowed else "packing=false"
         raise UserError(f"attention=isolated: {why}; expected sdpa or flash_attention_2.")
+    if config.attention.startswith("flash") and config.attention != flash:
+        raise UserError(
+            f"attention={config.attention}: {f'{flash} is' if flash else 'no flash attention is'} installed here; "
+            "expected auto, or pip install flash-attn on the machines with GPUs."
+        )
     if config.attention != "auto":
         return config.attention
     if flash and precision != "fp32":

@@ -45,6 +45,8 @@ def describe(model: str) -> Student:
     path = os.path.expanduser(model)
     if os.path.isdir(path):
         _check_folder(Path(path))
+    elif model.startswith(("/", ".", "~")):
+        raise UserError(f"model={model}: there is no such folder. Expected one, a name on the Hub, or {SCRATCH}.")
     try:
         config = AutoConfig.from_pretrained(path if os.path.isdir(path) else model)
         with torch.device("meta"):

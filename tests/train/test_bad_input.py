@@ -25,7 +25,7 @@ BEFORE_RAY: list[tuple[dict[str, Any], str]] = [
     ({"data": "unfinished"}, r"the pool is empty: no shard of this evolve run is finished yet"),
     ({"generations": [1]}, r"generations=\[1\]: .*data\.jsonl is no evolve run"),
     ({"model": "folder"}, r"model=.*folder: no config\.json there"),
-    ({"model": "/nowhere/at/all"}, r"model=/nowhere/at/all: no such student"),
+    ({"model": "/nowhere/at/all"}, r"model=/nowhere/at/all: there is no such folder"),
     ({"model": "pickled"}, r"model=.*pickled: no \*\.safetensors there"),
     ({"deepspeed": "nowhere.yaml"}, r"deepspeed=.*nowhere\.yaml: cannot be read .*expected a YAML file"),
     ({"deepspeed": "batch.yaml"}, r"deepspeed sets train_batch_size, which evolray computes"),

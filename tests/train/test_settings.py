@@ -125,6 +125,10 @@ def test_the_files_of_the_repository_can_be_read(name: str) -> None:
             "deepspeed sets train_batch_size, bf16, which evolray com",
         ),
         ({"gradient_clipping": 1.0}, "deepspeed sets gradient_clipping, which evolray computes"),
+        (
+            {"zero_optimisation": {"stage": 2}},
+            "zero_optimisation: DeepSpeed knows no such setting; did",
+        ),
         ({"fp16": True}, "deepspeed: fp16=True: expected a mapping"),
         ({"zero_optimization": {"offload_optimizer": "cpu"}}, "deepspeed: offload_optimizer=cpu: expected a mapping"),
         ({"zero_optimization": {"offload_param": None}}, "deepspeed: offload_param=None: expected a mapping"),
@@ -327,6 +331,13 @@ def test_isolated_attention_is_refused_where_it_would_be_wrong() -> None:
         settings(student=windowed, attention="isolated")
     with pytest.raises(UserError, match="attention=isolated: packing=false; expected sdpa"):
         settings(attention="isolated", packing=False)
+
+
+def test_a_flash_attention_that_is_not_installed_is_refused() -> None:
+    with pytest.raises(UserError, match="attention=flash_attention_3: flash_attention_2 is installed here"):
+        resolve(config(attention="flash_attention_3", precision="bf16"), STUDENT, CPU, 20, "flash_attention_2", False)
+    with pytest.raises(UserError, match="attention=flash_attention_2: no flash attention is installed here"):
+        settings(attention="flash_attention_2")
 
 
 @pytest.mark.parametrize("attention", ["auto", "isolated", "sdpa", "flash_attention_2"])
