@@ -7,7 +7,7 @@ import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -150,8 +150,7 @@ class Watch(TrainerCallback):
                 self._board.add_scalar(f"train/{key}", value, figures.step)
         self._log.write(json.dumps(values) + "\n")
         self.flush()
-        # Whoever watches may miss some: what was not measured anew is told again.
-        self._tell(replace(figures, loss=self.loss, held_out_loss=self.held_out_loss))
+        self._tell(figures)
 
 
 def _number(value: Any) -> float | None:

@@ -287,7 +287,8 @@ class Messenger:
         self._board, self._told, self._stop = board, 0.0, False
 
     def tell(self, figures: Figures) -> None:
-        if time.monotonic() - self._told >= TELL_SECONDS or figures.step == figures.steps:
+        is_rare = figures.held_out_loss is not None or figures.step == figures.steps
+        if is_rare or time.monotonic() - self._told >= TELL_SECONDS:
             self._stop = ray.get(self._board.show.remote(figures))
             self._told = time.monotonic()
 
@@ -352,8 +353,10 @@ class Board:
         self._failures.add(failure)
 
     def show(self, figures: Figures) -> bool:
-        """Returns whether to stop."""
-        self._figures = figures
+        """Returns whether to stop. What was not measured anew stays: whoever watches looks now and then."""
+        before = asdict(self._figures) if self._figures else {}
+        known: dict[str, Any] = {name: before.get(name) for name, value in asdict(figures).items() if value is None}
+        self._figures = replace(figures, **known)
         for name, value in asdict(figures).items():
             if value is not None:
                 gauge = self._gauges.setdefault(name, Gauge(f"evolray_train_{name}", DESCRIPTIONS.get(name, name)))
