@@ -424,6 +424,9 @@ def test_verify_follows_links_as_those_of_the_hub_cache(tmp_path: Path) -> None:
     for name in MODEL:
         (tmp_path / "snapshot" / name).symlink_to(f"../blobs/{name}")
     verify(tmp_path / "snapshot")
+    (tmp_path / "blobs/config.json").unlink()
+    with pytest.raises(UserError, match=r"config\.json"):
+        verify(tmp_path / "snapshot")
 
 
 def test_verify_takes_shards_and_adapters(tmp_path: Path) -> None:
@@ -434,6 +437,9 @@ def test_verify_takes_shards_and_adapters(tmp_path: Path) -> None:
     (tmp_path / ONE).rename(tmp_path / "adapter_model.safetensors")
     (tmp_path / "config.json").rename(tmp_path / "adapter_config.json")
     verify(tmp_path)
+    (tmp_path / "adapter_model.safetensors").unlink()
+    with pytest.raises(UserError, match="neither model.safetensors nor"):
+        verify(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -25,10 +25,7 @@ WATCHED_SECONDS = 60.0  # the window that speeds are means over
 
 
 class Watch(TrainerCallback):
-    """Turns what the trainer logs into Figures. On rank 0 only.
-
-    `should_stop` is asked at every log and answers whether to save and stop here.
-    """
+    """Turns what the trainer logs into Figures. On rank 0 only."""
 
     def __init__(
         self,
@@ -89,9 +86,6 @@ class Watch(TrainerCallback):
         figures = self._figures({})
         figures.held_out_loss = self.held_out_loss
         self._publish(figures)
-
-    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self.close()
 
     def close(self) -> None:
         self._board.close()

@@ -2,7 +2,7 @@
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,13 +20,10 @@ from evolray.train.quiet import quiet
 from evolray.train.saving import Saving
 from evolray.train.seen import Seen
 from evolray.train.sizing import flops_per_token
-from evolray.train.store import Store, read_index
+from evolray.train.store import Index, Store, read_index
 from evolray.train.student import load_student, lora
 from evolray.train.trainer import Feed, StudentTrainer
 from evolray.train.watching import Watcher
-
-if TYPE_CHECKING:
-    pass
 
 SCHEDULERS = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
 
@@ -75,11 +72,11 @@ def train(job: Job, place: Place, watcher: Watcher) -> Outcome:
 def _trainer(
     job: Job,
     batches: Batches,
-    index: Any,
+    index: Index,
     store: Store,
     numbers: np.ndarray,
     held_out: np.ndarray,
-    saving: "Saving",
+    saving: Saving,
     callbacks: list[TrainerCallback],
     scratch: str,
 ) -> StudentTrainer:
