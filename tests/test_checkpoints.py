@@ -438,7 +438,7 @@ def test_verify_takes_shards_and_adapters(tmp_path: Path) -> None:
     (tmp_path / "config.json").rename(tmp_path / "adapter_config.json")
     verify(tmp_path)
     (tmp_path / "adapter_model.safetensors").unlink()
-    with pytest.raises(UserError, match="neither model.safetensors nor"):
+    with pytest.raises(UserError, match=r"neither model\.safetensors nor"):
         verify(tmp_path)
 
 
