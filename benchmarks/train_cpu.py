@@ -41,9 +41,9 @@ from benchmarks.training import (
     train_evolray,
     train_script,
 )
+from evolray.cluster.machine import Machine
 from evolray.config import TrainConfig, load
 from evolray.train.quiet import quiet
-from evolray.train.sizing import Machine
 from evolray.train.student import describe
 
 TARGETS = {8: 1.5, 64: 2.5}

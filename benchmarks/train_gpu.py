@@ -48,10 +48,11 @@ from benchmarks.training import (
     train_evolray,
     train_script,
 )
+from evolray.cluster.machine import Machine
 from evolray.config import TrainConfig, load
 from evolray.train.figures import mean_context
 from evolray.train.quiet import quiet
-from evolray.train.sizing import GIB, Machine, flops_per_token
+from evolray.train.sizing import GIB, flops_per_token
 from evolray.train.sources import find_sources, read
 from evolray.train.student import describe, train_tokenizer
 

@@ -21,13 +21,13 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from benchmarks.padded_script import Recipe, Row, by_loop, by_trainer, rows_of
+from evolray.cluster.machine import Machine
 from evolray.config import TrainConfig
 from evolray.pool.layout import LocalFolder
 from evolray.train.batches import Batches, accumulation_for
 from evolray.train.examples import Example
 from evolray.train.job import Job, Place, plan
 from evolray.train.settings import resolve
-from evolray.train.sizing import Machine
 from evolray.train.sources import find_sources, read
 from evolray.train.store import Index, Store, write_index
 from evolray.train.student import describe, load_student, make_scratch

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from evolray.durations import duration
+from evolray.display import duration
 from evolray.pool.layout import open_folder
 from evolray.pool.manifest import Manifest
 from evolray.pool.pool import Pool

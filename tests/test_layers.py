@@ -37,14 +37,15 @@ class Rule:
 METHOD = ("evolray.records", "evolray.errors", "evolray.method")
 TEACHERS = ("evolray.errors", "evolray.records", "evolray.method.teacher", "evolray.teachers")
 POOL = ("evolray.errors", "evolray.records", "evolray.config", "evolray.pool", "pyarrow", "yaml")
+CLUSTER = ("evolray.cluster", "evolray.config", "evolray.errors", "ray", "psutil")
 MODEL_FOLDER = ("evolray.errors", "evolray.pool.layout", "pyarrow")
 EVOLVE = (
     "evolray.cluster", "evolray.config", "evolray.errors", "evolray.records", "evolray.method",
-    "evolray.teachers", "evolray.pool", "evolray.durations", "evolray.evolve", "rich",
+    "evolray.teachers", "evolray.pool", "evolray.display", "evolray.evolve", "rich",
 )  # fmt: skip
 TRAIN = (
     "evolray.cluster", "evolray.config", "evolray.errors", "evolray.records", "evolray.pool", "evolray.chat",
-    "evolray.checkpoints", "evolray.durations", "evolray.train", "numpy", "psutil", "pyarrow", "rich", "yaml", "torch",
+    "evolray.checkpoints", "evolray.display", "evolray.train", "numpy", "psutil", "pyarrow", "rich", "yaml", "torch",
     "transformers", "tokenizers", "trl", "deepspeed", "datasets", "peft", "tensorboardX", "accelerate",
 )  # fmt: skip
 # The method depends on nothing but its arguments: no clock, no environment, no random state that others share.
@@ -59,11 +60,11 @@ RULES = (
     Rule("evolray/records.py"),
     Rule("evolray/chat.py"),
     Rule("evolray/diff/*.py", ("evolray.errors", "evolray.diff", "numpy", "safetensors", "rich")),
-    Rule("evolray/durations.py"),
+    Rule("evolray/display.py", ("rich",)),
     Rule("evolray/model_folder.py", MODEL_FOLDER),
     Rule("evolray/checkpoints.py", (*MODEL_FOLDER, "evolray.model_folder")),
     Rule("evolray/config/*.py", ("evolray.errors", "evolray.config", "omegaconf")),
-    Rule("evolray/cluster/on_ray.py", ("ray",)),
+    Rule("evolray/cluster/on_ray.py", CLUSTER, {"torch": "_probe"}),
     Rule("evolray/cluster/*.py"),
     Rule("evolray/method/*.py", METHOD, never=IMPURE),
     Rule("evolray/teachers/endpoint/client.py", (*TEACHERS, "openai")),

@@ -1,9 +1,21 @@
-"""A cluster to run on: the one that is there, or one for this run alone."""
+"""A cluster to run on: the one that is there, or one for this run alone; and what its machines have."""
 
 import logging
 import os
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from evolray.cluster.machine import Machine
+from evolray.config import WorkersConfig
+from evolray.errors import UserError
 
 RAY_SETTINGS = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # otherwise Ray 2.60 warns at every start that this will change
@@ -16,6 +28,12 @@ QUIET_LOGGERS = {
     "ray.data._internal.progress": logging.ERROR,
     "ray.data": logging.WARNING,
 }
+
+
+POLL_SECONDS = 0.5
+PROBE_SECONDS = 60.0
+# Where the two versions of Linux's control groups say how much memory a container may have.
+CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
 @contextmanager
@@ -38,3 +56,97 @@ def cluster() -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def with_cpus(workers: WorkersConfig) -> WorkersConfig:
+    """`workers` with the cores for each, where the config leaves them open."""
+    if workers.cpus is not None:
+        return workers
+    on_gpu = _on_gpu(workers, _resources())
+    nodes = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node.get("Alive")]  # type: ignore[no-untyped-call]
+    shares = range(1, max(nodes, default=1) + 1) if not on_gpu else ()
+    fitting = [share for share in shares if sum(cores // share for cores in nodes) >= workers.number]
+    return replace(workers, cpus=float(max(fitting, default=1)))
+
+
+def find_machine(workers: WorkersConfig) -> Machine:
+    """What each worker will run on, the least of all that could be it. `workers` as `with_cpus` gives them back.
+
+    Raises UserError when the cluster is too small.
+    """
+    needed = _wait_for_resources(workers)
+    on_gpu = "GPU" in needed
+    found = [machine for machine in _probe_nodes(on_gpu, workers) if machine]
+    if not found:
+        raise UserError(
+            f"no node of the cluster has answered within {PROBE_SECONDS:g} s what memory it has; are its "
+            f"{'GPUs' if on_gpu else 'CPUs'} in use by others?"
+        )
+    return min(found, key=lambda machine: machine.memory)
+
+
+def _resources() -> dict[str, float]:
+    return ray.cluster_resources()  # type: ignore[no-untyped-call, no-any-return]
+
+
+def _on_gpu(workers: WorkersConfig, there: dict[str, float]) -> bool:
+    return workers.device == "gpu" or (workers.device == "auto" and there.get("GPU", 0) > 0)
+
+
+def _wait_for_resources(workers: WorkersConfig) -> dict[str, float]:
+    """What one worker needs of Ray."""
+    deadline = time.monotonic() + workers.wait_seconds
+    while True:
+        there = _resources()
+        on_gpu = _on_gpu(workers, there)
+        if not on_gpu and not workers.cpus:
+            raise UserError("workers.cpus=0: expected more than 0 for workers on CPU.")
+        needed = {"CPU": workers.cpus or 0.0, **({"GPU": 1.0} if on_gpu else {})}
+        short = [name for name, number in needed.items() if number * workers.number > there.get(name, 0)]
+        if not short:
+            return needed
+        if time.monotonic() >= deadline:
+            name = short[0]
+            raise UserError(
+                f"workers.number={workers.number}: needs {needed[name] * workers.number:g} {name}s, and the cluster "
+                f"has {there.get(name, 0):g}. Lower workers.number or workers.cpus, add nodes, or set "
+                "workers.wait_seconds for a cluster that is still growing."
+            )
+        time.sleep(POLL_SECONDS)
+
+
+def _probe_nodes(on_gpu: bool, workers: WorkersConfig) -> list[Machine | None]:
+    probes = []
+    for node in ray.nodes():  # type: ignore[no-untyped-call]
+        resources = node.get("Resources", {})
+        if node.get("Alive") and resources.get("GPU" if on_gpu else "CPU", 0) > 0:
+            here = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+            on_node = workers.number if on_gpu or not workers.cpus else int(resources["CPU"] // workers.cpus)
+            share = max(1, min(workers.number, on_node))
+            options: dict[str, Any] = {"scheduling_strategy": here, "num_cpus": 0}
+            if on_gpu:
+                options["num_gpus"] = 1
+            probes.append(_probe.options(**options).remote(on_gpu, share))
+    answered, _ = ray.wait(probes, num_returns=len(probes), timeout=PROBE_SECONDS)
+    return list(ray.get(answered))
+
+
+@ray.remote
+def _probe(on_gpu: bool, share: int) -> Machine | None:
+    if not on_gpu:
+        return Machine("cpu", "CPU", _available_memory() // share)
+    import torch
+
+    if not torch.cuda.is_available():
+        return None
+    properties = torch.cuda.get_device_properties(0)
+    return Machine("gpu", properties.name, int(properties.total_memory), torch.cuda.is_bf16_supported())
+
+
+def _available_memory() -> int:
+    """Bytes, of the machine or of the container that this process is in."""
+    available = int(psutil.virtual_memory().available)
+    for limit in CGROUP_LIMITS:
+        with suppress(OSError, ValueError):  # not there, or "max"
+            available = min(available, int(Path(limit).read_text()))
+    return available

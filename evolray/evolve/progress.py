@@ -1,21 +1,17 @@
 """How a run looks while it runs: a live view in a terminal, a line now and then in a log."""
 
-import logging
 import time
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 from rich.console import Console, Group
-from rich.live import Live
 from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from evolray.durations import duration
+from evolray.display import Display, duration
 from evolray.pool.accounts import Accounts
-
-logger = logging.getLogger("evolray")
 
 WINDOW, RECENT = 120, 20  # snapshots; there are about two a second
 
@@ -37,34 +33,18 @@ class Snapshot:
     """In this run; those of earlier ones are not among them."""
 
 
-class Progress:
+class Progress(Display):
     """Follows snapshots of one run. `roots` x (`generations` + 1) outcomes are expected in all."""
 
     def __init__(self, title: str, roots: int, generations: int, log_seconds: float, console: Console | None) -> None:
+        super().__init__(log_seconds, console)
         self._title, self._expected = title, roots * (generations + 1)
-        self._roots, self._generations, self._log_seconds = roots, generations, log_seconds
-        self._console = console or Console(stderr=True)
-        self._live = Live(console=self._console, auto_refresh=False) if self._console.is_terminal else None
-        self._logged = time.monotonic()
+        self._roots, self._generations = roots, generations
         self._window: list[tuple[float, int, int]] = []
 
-    def __enter__(self) -> Self:
-        if self._live:
-            self._live.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._live:
-            self._live.stop()
-
     def show(self, now: Snapshot) -> None:
-        clock = time.monotonic()
-        self._window = [*self._window, (clock, now.calls, self._done(now))][-WINDOW:]
-        if self._live:
-            self._live.update(self._view(now), refresh=True)
-        elif clock - self._logged >= self._log_seconds:
-            self._logged = clock
-            logger.info(self._line(now))
+        self._window = [*self._window, (time.monotonic(), now.calls, self._done(now))][-WINDOW:]
+        self.display(lambda: self._view(now), lambda: self._line(now))
 
     def _done(self, now: Snapshot) -> int:
         return sum(now.lineages.outcomes.values())

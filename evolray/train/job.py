@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from evolray.cluster.machine import Machine
 from evolray.config import TrainConfig
 from evolray.train.batches import Batches
 from evolray.train.settings import Settings
-from evolray.train.sizing import Machine
 from evolray.train.student import Student
 
 if TYPE_CHECKING:

@@ -10,9 +10,10 @@ from typing import Any
 
 import yaml
 
+from evolray.cluster.machine import Machine
 from evolray.config import TrainConfig
 from evolray.errors import UserError
-from evolray.train.sizing import GIB, Machine, activation_bytes, state_bytes
+from evolray.train.sizing import GIB, activation_bytes, state_bytes
 from evolray.train.student import Student
 
 PRECISIONS = ("auto", "bf16", "fp16", "fp32")

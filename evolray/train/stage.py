@@ -42,7 +42,7 @@ from evolray.train.watching import Figures
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-    from evolray.train.sizing import Machine
+    from evolray.cluster.machine import Machine
     from evolray.train.store import Index
 
 logger = logging.getLogger("evolray")
@@ -117,7 +117,11 @@ class Run:
             model = self._grown(model, tokenizer)
         student = describe(model)
 
-        from evolray.cluster.on_ray import cluster  # Ray takes a second to import: not before it is needed
+        from evolray.cluster.on_ray import (  # Ray takes a second to import: not before it is needed
+            cluster,
+            find_machine,
+            with_cpus,
+        )
         from evolray.train import on_ray
 
         title = f"training {_short_name(self._config.model)} into {self._folder.url}"
@@ -125,9 +129,9 @@ class Run:
         progress = Progress(title, self._config.log_seconds, console)
         try:
             with cluster(), interrupted_by_sigterm(), progress:
-                workers = on_ray.with_cpus(self._config.workers)
+                workers = with_cpus(self._config.workers)
                 self._config = replace(self._config, workers=workers)
-                machine = on_ray.find_machine(workers)
+                machine = find_machine(workers)
                 index = self._tokenised(tokenizer, progress)
                 job = self._job(model, tokenizer, student, machine, index)
                 self._write("running")

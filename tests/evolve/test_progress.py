@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
+from evolray import display
 from evolray.evolve import progress as module
 from evolray.evolve.progress import Progress, Snapshot
 from evolray.pool.accounts import Accounts
@@ -43,7 +44,8 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=clock.monotonic))
+    for one in (display, module):
+        monkeypatch.setattr(one, "time", SimpleNamespace(monotonic=clock.monotonic))
     return clock
 
 

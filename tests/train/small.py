@@ -11,13 +11,13 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from evolray.checkpoints import Checkpoint, Checkpoints
+from evolray.cluster.machine import Machine
 from evolray.config import TrainConfig
 from evolray.pool.layout import open_folder
 from evolray.train import settings as derived
 from evolray.train.batches import accumulation_for
 from evolray.train.examples import Example, Rejected
 from evolray.train.job import Job, Outcome, Place, plan
-from evolray.train.sizing import Machine
 from evolray.train.store import Document, Index, Store, read_index, write_index
 from evolray.train.student import describe
 from evolray.train.tokenizer import dress

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from evolray.train import progress as module
+from evolray import display
 from evolray.train.progress import Progress
 from evolray.train.watching import Figures
 
@@ -31,7 +31,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=clock.monotonic))
+    monkeypatch.setattr(display, "time", SimpleNamespace(monotonic=clock.monotonic))
     return clock
 
 

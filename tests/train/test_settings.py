@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from evolray.cluster.machine import Machine
 from evolray.config import LoraConfig, ScratchConfig, TrainConfig, WorkersConfig
 from evolray.errors import UserError
 from evolray.train.settings import Settings, check, read_deepspeed, resolve
-from evolray.train.sizing import GIB, Machine, activation_bytes, flops_per_token, state_bytes
+from evolray.train.sizing import GIB, activation_bytes, flops_per_token, state_bytes
 from evolray.train.student import Student
 
 STUDENT = Student("Tiny", 1000, 900, hidden=10, layers=2, vocabulary=50, positions=64, sliding_window=None)
