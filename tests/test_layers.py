@@ -39,15 +39,30 @@ TEACHERS = ("evolray.errors", "evolray.records", "evolray.method.teacher", "evol
 POOL = ("evolray.errors", "evolray.records", "evolray.config", "evolray.pool", "pyarrow", "yaml")
 CLUSTER = ("evolray.cluster", "evolray.config", "evolray.errors", "ray", "psutil")
 MODEL_FOLDER = ("evolray.errors", "evolray.pool.layout", "pyarrow")
-EVOLVE = (
-    "evolray.cluster", "evolray.config", "evolray.errors", "evolray.records", "evolray.method",
-    "evolray.teachers", "evolray.pool", "evolray.display", "evolray.evolve", "rich",
+ENGINE = (
+    "evolray.cluster", "evolray.config", "evolray.errors", "evolray.records", "evolray.method.teacher",
+    "evolray.teachers", "evolray.pool", "evolray.display", "evolray.engine", "rich",
 )  # fmt: skip
+EVOLVE = (*ENGINE, "evolray.method", "evolray.evolve")
 TRAIN = (
     "evolray.cluster", "evolray.config", "evolray.errors", "evolray.records", "evolray.pool", "evolray.chat",
     "evolray.checkpoints", "evolray.display", "evolray.train", "numpy", "psutil", "pyarrow", "rich", "yaml", "torch",
     "transformers", "tokenizers", "trl", "deepspeed", "datasets", "peft", "tensorboardX", "accelerate",
 )  # fmt: skip
+SAMPLING = (
+    *ENGINE, "evolray.chat", "evolray.checkpoints", "evolray.model_folder", "evolray.sampling", "numpy", "pyarrow",
+)  # fmt: skip
+MODELS = (*SAMPLING, "torch", "transformers", "tokenizers", "vllm")
+EVALUATE = (
+    "evolray.cluster", "evolray.config", "evolray.errors", "evolray.records", "evolray.pool", "evolray.display",
+    "evolray.checkpoints", "evolray.chat", "evolray.sampling", "evolray.evaluate", "numpy", "pyarrow", "rich",
+)  # fmt: skip
+SWEEP = (
+    "evolray.cluster", "evolray.config", "evolray.errors", "evolray.pool.layout", "evolray.pool.manifest",
+    "evolray.checkpoints", "evolray.display", "evolray.sweep", "rich",
+)  # fmt: skip
+# What runs inside the sandbox: nothing but the interpreter is there.
+SANDBOXED = ()
 # The method depends on nothing but its arguments: no clock, no environment, no random state that others share.
 IMPURE = (
     "time", "datetime", "os", "sys", "io", "pathlib", "tempfile", "socket", "subprocess", "threading", "asyncio",
@@ -77,6 +92,8 @@ RULES = (
     Rule("evolray/pool/pool.py", POOL, {"ray": "Pool.dataset", "pandas": "Pool.to_pandas"}),
     Rule("evolray/pool/seed_formats.py", POOL, {"datasets": "_dataset_rows"}),
     Rule("evolray/pool/*.py", POOL),
+    Rule("evolray/engine/on_ray.py", (*ENGINE, "ray", "numpy")),
+    Rule("evolray/engine/*.py", ENGINE),
     Rule("evolray/evolve/on_ray.py", (*EVOLVE, "ray", "numpy")),
     # The one arrow that points up: called as a function, the package hands over to the function of the same name.
     Rule("evolray/evolve/__init__.py", EVOLVE, {"evolray.api": "_Stage.__call__"}),
@@ -84,6 +101,19 @@ RULES = (
     Rule("evolray/train/on_ray.py", (*TRAIN, "ray")),
     Rule("evolray/train/__init__.py", TRAIN, {"evolray.api": "_Stage.__call__"}),
     Rule("evolray/train/*.py", TRAIN),
+    Rule("evolray/sampling/on_ray.py", (*SAMPLING, "ray")),
+    Rule("evolray/sampling/models/*.py", MODELS),
+    Rule("evolray/sampling/*.py", SAMPLING),
+    Rule("evolray/evaluate/on_ray.py", (*EVALUATE, "ray")),
+    Rule("evolray/evaluate/__init__.py", EVALUATE, {"evolray.api": "_Stage.__call__"}),
+    Rule("evolray/evaluate/execution/inside/*.py", SANDBOXED),
+    Rule("evolray/evaluate/math/*.py", (*EVALUATE, "math_verify", "sympy", "latex2sympy2_extended")),
+    Rule("evolray/evaluate/*/*.py", EVALUATE),
+    Rule("evolray/evaluate/*.py", EVALUATE),
+    Rule("evolray/sweep/on_ray.py", (*SWEEP, "ray")),
+    Rule("evolray/sweep/__init__.py", SWEEP, {"evolray.api": "_Stage.__call__"}),
+    Rule("evolray/sweep/figure.py", (*SWEEP, "matplotlib")),
+    Rule("evolray/sweep/*.py", SWEEP),
     Rule("evolray/*.py", ("evolray", "rich")),  # the ways in: the package, the command line, its views
     Rule("jobs/*.py", ("evolray",)),
 )

@@ -6,19 +6,32 @@ Later arguments win. Unknown keys are refused with the nearest known one. Secret
 the environment variable that holds the key (`api_key_env`).
 """
 
-from evolray.config.evolve import AUTO, BudgetConfig, EngineConfig, EvolveConfig, ModelConfig, SeedsConfig, role
+from evolray.config.endpoint import AUTO, BudgetConfig, EndpointConfig, EngineConfig
+from evolray.config.evaluate import EvaluateConfig, ExecutionConfig, GradeConfig
+from evolray.config.evolve import EvolveConfig, ModelConfig, SeedsConfig, role
+from evolray.config.generate import GenerateConfig
 from evolray.config.loading import from_mapping, load, to_yaml
+from evolray.config.sampling import SamplerConfig, SamplingConfig
+from evolray.config.sweep import SweepConfig
 from evolray.config.train import LoraConfig, ScratchConfig, TrainConfig, WorkersConfig
 
 __all__ = [
     "AUTO",
     "BudgetConfig",
+    "EndpointConfig",
     "EngineConfig",
+    "EvaluateConfig",
     "EvolveConfig",
+    "ExecutionConfig",
+    "GenerateConfig",
+    "GradeConfig",
     "LoraConfig",
     "ModelConfig",
+    "SamplerConfig",
+    "SamplingConfig",
     "ScratchConfig",
     "SeedsConfig",
+    "SweepConfig",
     "TrainConfig",
     "WorkersConfig",
     "from_mapping",

@@ -1,0 +1,64 @@
+"""The settings of `evolray evaluate` and `evolray grade`."""
+
+from dataclasses import dataclass, field
+
+from omegaconf import MISSING
+
+from evolray.config.sampling import SamplerConfig
+
+
+@dataclass
+class ExecutionConfig:
+    """How a model's programs are run. null: what the benchmark's rules say."""
+
+    seconds: float | None = None
+    """Per program (HumanEval, MBPP) or per call (the plus sets)."""
+    memory_mb: int = 4096
+    """Of all processes of a program together."""
+    processes: int = 16
+    """Of one program, itself included."""
+    parallel: int | None = None
+    """Programs at once. null: one per core of the cluster."""
+    unsafe: bool = False
+    """Run programs without bubblewrap, with time and memory limits alone: they can read and change this machine."""
+
+
+@dataclass
+class GradingConfig:
+    extraction: str = "general"
+    """How code is taken from a sample: published (the papers' scripts, byte for byte), general, none."""
+    grading: str = "strict"
+    """Of mathematical answers: strict, or as_published (the originals' rules with their leniencies)."""
+    k: list[int] = field(default_factory=lambda: [1])
+    """Of pass@k; a k above the number of samples is left out."""
+    execution: ExecutionConfig = field(default_factory=ExecutionConfig)
+
+
+@dataclass
+class EvaluateConfig(SamplerConfig, GradingConfig):
+    """`evolray evaluate`: a checkpoint or an endpoint in, scores out, with every sample kept."""
+
+    run: str = MISSING
+    """The run directory: a path that every node sees, or a URL such as s3://bucket/run."""
+    benchmarks: list[str] = MISSING
+    """humaneval, humaneval_plus, mbpp, mbpp_plus, gsm8k, math."""
+    problems: dict[str, str] = field(default_factory=dict)
+    """The file of a benchmark: {gsm8k: gsm8k_test.jsonl}; JSON, JSONL, Parquet (.gz too), a URL, or hf:NAME[:SPLIT]."""
+    limit: int | None = None
+    """Take only the first so many problems of each benchmark."""
+    prompt: str = "auto"
+    """The form of the prompt: published, instruct, plain, ...; auto: instruct for models with a chat template, else
+    plain."""
+
+
+@dataclass
+class GradeConfig(GradingConfig):
+    """`evolray grade BENCHMARK`: ready samples in, scores out."""
+
+    run: str = MISSING
+    samples: str = MISSING
+    """JSONL (.gz too), a line per sample: task_id (or idx) and completion, solution or all_code."""
+    problems: str = MISSING
+    """The benchmark's file, a URL, or hf:NAME[:SPLIT]."""
+    extraction: str = "auto"
+    """published, general, none; auto: general for all_code, none for a completion or a solution."""

@@ -1,0 +1,118 @@
+"""What is asked and what came back, shard by shard, in a run directory.
+
+    questions/00017.parquet     what is asked, complete before anything is sampled
+    sampled/00017.parquet       one row per question, in the same order; its presence says that the shard is finished
+
+A question is a conversation, or a text that the model continues as it stands (`prompt`), which is what base models
+and the papers' released prompts want.
+"""
+
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from evolray.pool.layout import Folder, shard_name
+from evolray.records import Turn
+
+QUESTIONS, SAMPLED = "questions", "sampled"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """`id` and `sample` together are unique within a run; `sample` counts from 0.
+
+    Either `messages` or `prompt` is set. `max_tokens` of an answer; it ends before the first of `stop`.
+    """
+
+    id: str
+    sample: int
+    messages: tuple[Turn, ...] = ()
+    prompt: str | None = None
+    max_tokens: int = 2048
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One answer. `cause` is set when there is none: a short stable name that is counted; `message` is for people.
+
+    `prompt` is the text that the model was given, as far as it is known: an endpoint renders its own.
+    `finish_reason` is "stop", "length" (cut off at max_tokens) or an endpoint's own word.
+    """
+
+    id: str
+    sample: int
+    text: str = ""
+    prompt: str = ""
+    finish_reason: str = ""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    model: str = ""
+    cause: str = ""
+    message: str = ""
+
+
+_TURNS = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
+QUESTION_SCHEMA = pa.schema(
+    [
+        ("id", pa.string()), ("sample", pa.int32()), ("messages", _TURNS), ("prompt", pa.string()),
+        ("max_tokens", pa.int32()), ("stop", pa.list_(pa.string())),
+    ]
+)  # fmt: skip
+SAMPLE_SCHEMA = pa.schema(
+    [(one.name, pa.int32() if one.type is int else pa.string()) for one in fields(Sample)]
+)  # fmt: skip
+
+
+def write_questions(folder: Folder, shard: int, questions: Sequence[Question]) -> None:
+    rows = [
+        {
+            "id": one.id,
+            "sample": one.sample,
+            "messages": [{"role": turn.role, "content": turn.content} for turn in one.messages],
+            "prompt": one.prompt,
+            "max_tokens": one.max_tokens,
+            "stop": list(one.stop),
+        }
+        for one in questions
+    ]
+    folder.write(shard_name(QUESTIONS, shard), _parquet(rows, QUESTION_SCHEMA))
+
+
+def read_questions(folder: Folder, shard: int) -> list[Question]:
+    return [
+        Question(
+            row["id"],
+            row["sample"],
+            tuple(Turn(turn["role"], turn["content"]) for turn in row["messages"] or ()),
+            row["prompt"],
+            row["max_tokens"],
+            tuple(row["stop"] or ()),
+        )
+        for row in _rows(folder, shard_name(QUESTIONS, shard))
+    ]
+
+
+def write_samples(folder: Folder, shard: int, samples: Iterable[Sample]) -> None:
+    rows = [{one.name: getattr(sample, one.name) for one in fields(Sample)} for sample in samples]
+    folder.write(shard_name(SAMPLED, shard), _parquet(rows, SAMPLE_SCHEMA))
+
+
+def read_samples(folder: Folder, shard: int) -> list[Sample]:
+    return [Sample(**row) for row in _rows(folder, shard_name(SAMPLED, shard))]
+
+
+def _parquet(rows: list[dict[str, Any]], schema: pa.Schema) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), sink, compression="zstd")
+    return sink.getvalue()
+
+
+def _rows(folder: Folder, name: str) -> list[dict[str, Any]]:
+    with folder.open(name) as file:
+        rows: list[dict[str, Any]] = pq.read_table(file).to_pylist()
+    return rows
