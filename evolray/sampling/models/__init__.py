@@ -1,0 +1,1 @@
+"""What loads and runs a checkpoint; torch, transformers and vLLM are in no other part of sampling."""
