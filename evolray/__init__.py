@@ -3,6 +3,7 @@
     import evolray
     pool = evolray.evolve({"seeds.path": "seeds.jsonl", "run": "runs/first", "teacher.kind": "simulated"})
     checkpoints = evolray.train("conf/train/tiny.yaml", data=pool, run="runs/student")
+    scores = evolray.evaluate("conf/evaluate/math.yaml", model=checkpoints.best(), run="runs/scores").scores
 
 Names are loaded when they are used, so that importing the package costs nothing.
 """
@@ -11,58 +12,81 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from evolray.api import evolve, train
+    from evolray.api import evaluate, evolve, generate, grade, sweep, train
     from evolray.checkpoints import Checkpoint, Checkpoints
-    from evolray.config import EvolveConfig, TrainConfig
+    from evolray.config import EvaluateConfig, EvolveConfig, GenerateConfig, GradeConfig, SweepConfig, TrainConfig
     from evolray.errors import BudgetError, EndpointError, EvolrayError, Interrupted, UserError
+    from evolray.evaluate.results import Results
     from evolray.method.domains import Domain
     from evolray.method.operators import Operator
     from evolray.pool.export import export
     from evolray.pool.pool import Pool
     from evolray.records import Record
+    from evolray.sampling.answers import Answers
+    from evolray.sweep.stage import Sweep
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Answers": "evolray.sampling.answers",
     "BudgetError": "evolray.errors",
     "Checkpoint": "evolray.checkpoints",
     "Checkpoints": "evolray.checkpoints",
     "Domain": "evolray.method.domains",
     "EndpointError": "evolray.errors",
+    "EvaluateConfig": "evolray.config",
     "EvolrayError": "evolray.errors",
     "EvolveConfig": "evolray.config",
+    "GenerateConfig": "evolray.config",
+    "GradeConfig": "evolray.config",
     "Interrupted": "evolray.errors",
     "Operator": "evolray.method.operators",
     "Pool": "evolray.pool.pool",
     "Record": "evolray.records",
+    "Results": "evolray.evaluate.results",
+    "Sweep": "evolray.sweep.stage",
+    "SweepConfig": "evolray.config",
     "TrainConfig": "evolray.config",
     "UserError": "evolray.errors",
     "export": "evolray.pool.export",
+    "generate": "evolray.api",
+    "grade": "evolray.api",
 }
 
 __all__ = [
+    "Answers",
     "BudgetError",
     "Checkpoint",
     "Checkpoints",
     "Domain",
     "EndpointError",
+    "EvaluateConfig",
     "EvolrayError",
     "EvolveConfig",
+    "GenerateConfig",
+    "GradeConfig",
     "Interrupted",
     "Operator",
     "Pool",
     "Record",
+    "Results",
+    "Sweep",
+    "SweepConfig",
     "TrainConfig",
     "UserError",
     "__version__",
+    "evaluate",
     "evolve",
     "export",
+    "generate",
+    "grade",
+    "sweep",
     "train",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("evolve", "train"):
+    if name in ("evaluate", "evolve", "sweep", "train"):
         return import_module(f"evolray.{name}")  # which can be called, see there
     if name not in _HOMES:
         raise AttributeError(f"module 'evolray' has no attribute {name!r}")

@@ -1,10 +1,19 @@
 """The stages as functions, for scripts and notebooks."""
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from evolray.checkpoints import Checkpoints
-from evolray.config import EvolveConfig, TrainConfig, from_mapping, load
+from evolray.checkpoints import Checkpoint, Checkpoints
+from evolray.config import (
+    EvaluateConfig,
+    EvolveConfig,
+    GenerateConfig,
+    GradeConfig,
+    SweepConfig,
+    TrainConfig,
+    from_mapping,
+    load,
+)
 from evolray.errors import UserError
 from evolray.evolve import stage as evolving
 from evolray.evolve.plan import Script
@@ -12,7 +21,12 @@ from evolray.method.domains import Domain
 from evolray.pool.pool import Pool
 from evolray.train import stage as training
 
-Config = TypeVar("Config", EvolveConfig, TrainConfig)
+if TYPE_CHECKING:
+    from evolray.evaluate.results import Results
+    from evolray.sampling.answers import Answers
+    from evolray.sweep.stage import Sweep
+
+Config = TypeVar("Config", EvolveConfig, TrainConfig, EvaluateConfig, GradeConfig, GenerateConfig, SweepConfig)
 
 
 def evolve(
@@ -58,11 +72,67 @@ def train(config: TrainConfig | Mapping[str, Any] | str | None = None, **setting
     return training.train(_config(TrainConfig, config, values))
 
 
+def evaluate(config: EvaluateConfig | Mapping[str, Any] | str | None = None, **settings: Any) -> "Results":
+    """Sample a checkpoint or an endpoint on benchmarks, and grade it; the same as the command `evolray evaluate`.
+
+    `config` and keywords are as for `evolve`, and `model` may be a Checkpoint itself:
+    evaluate(model=checkpoint, benchmarks=["gsm8k"], problems={"gsm8k": "gsm8k_test.jsonl"}, run="runs/gsm8k").scores
+    Raises UserError, EndpointError, BudgetError, Interrupted or EvolrayError; the same call goes on afterwards.
+    """
+    from evolray.evaluate import stage as evaluating
+
+    values = _dotted(settings)
+    if isinstance(values.get("model"), Checkpoint):
+        values["model"] = values["model"].url
+    return evaluating.evaluate(_config(EvaluateConfig, config, values))
+
+
+def grade(benchmark: str, config: GradeConfig | Mapping[str, Any] | str | None = None, **settings: Any) -> "Results":
+    """Grade ready samples of one benchmark; the same as the command `evolray grade`.
+
+    Raises UserError, Interrupted or EvolrayError; the same call goes on afterwards.
+    """
+    from evolray.evaluate import stage as evaluating
+
+    return evaluating.grade(benchmark, _config(GradeConfig, config, _dotted(settings)))
+
+
+def generate(config: GenerateConfig | Mapping[str, Any] | str | None = None, **settings: Any) -> "Answers":
+    """Answer a file of instructions; the same as the command `evolray generate`.
+
+    `model` and `data` may be a Checkpoint and a Pool. Raises as `evaluate` does; the same call goes on afterwards.
+    """
+    from evolray.sampling import generate as generating
+
+    values = _dotted(settings)
+    if isinstance(values.get("model"), Checkpoint):
+        values["model"] = values["model"].url
+    if isinstance(values.get("data"), Pool):
+        values["data"] = values["data"].folder.url
+    return generating.generate(_config(GenerateConfig, config, values))
+
+
+def sweep(config: SweepConfig | Mapping[str, Any] | str | None = None, **settings: Any) -> "Sweep":
+    """Evaluate many checkpoints, each cell a Ray job; the same as the command `evolray sweep`.
+
+    `checkpoints` may hold Checkpoints, the Checkpoints of a training, and their names.
+    Raises UserError, Interrupted or EvolrayError (cells that failed); the same call goes on afterwards.
+    """
+    from evolray.sweep import stage as sweeping
+
+    values = _dotted(settings)
+    if "checkpoints" in values:
+        named = values["checkpoints"]
+        named = named if isinstance(named, list | tuple) else [named]
+        values["checkpoints"] = [getattr(one, "run_url", getattr(one, "url", one)) for one in named]
+    return sweeping.sweep(_config(SweepConfig, config, values))
+
+
 def _dotted(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {key.replace("__", "."): value for key, value in settings.items()}
 
 
 def _config(schema: type[Config], config: Config | Mapping[str, Any] | str | None, values: dict[str, Any]) -> Config:
-    if isinstance(config, str | EvolveConfig | TrainConfig):
+    if config is not None and not isinstance(config, Mapping):
         return load(schema, [config], values)
     return from_mapping(schema, {**(config or {}), **values})

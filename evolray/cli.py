@@ -80,6 +80,71 @@ def _train(options: argparse.Namespace) -> None:
     Console(markup=False, highlight=False).print(status_view(config.run))
 
 
+def _evaluate(options: argparse.Namespace) -> None:
+    from rich.console import Console
+
+    from evolray.config import EvaluateConfig, load, to_yaml
+
+    if options.settings:
+        print(to_yaml(EvaluateConfig), end="")
+        return
+    from evolray.evaluate import stage
+    from evolray.views import scores_view
+
+    results = stage.evaluate(load(EvaluateConfig, options.arguments))
+    Console(markup=False, highlight=False).print(scores_view(results.folder.url, results.scores))
+
+
+def _grade(options: argparse.Namespace) -> None:
+    from rich.console import Console
+
+    from evolray.config import GradeConfig, load, to_yaml
+
+    if options.settings:
+        print(to_yaml(GradeConfig), end="")
+        return
+    from evolray.evaluate import stage
+    from evolray.views import scores_view
+
+    results = stage.grade(options.benchmark, load(GradeConfig, options.arguments))
+    Console(markup=False, highlight=False).print(scores_view(results.folder.url, results.scores))
+
+
+def _samples(options: argparse.Namespace) -> None:
+    from rich.console import Console
+
+    from evolray.evaluate.results import Results
+    from evolray.views import samples_view
+
+    rows = Results(options.run).samples(failed=options.failed)
+    Console(markup=False, highlight=False).print(samples_view(rows, options.problem, options.limit))
+
+
+def _generate(options: argparse.Namespace) -> None:
+    from evolray.config import GenerateConfig, load, to_yaml
+
+    if options.settings:
+        print(to_yaml(GenerateConfig), end="")
+        return
+    from evolray.sampling import generate
+
+    print(generate.generate(load(GenerateConfig, options.arguments)))
+
+
+def _sweep(options: argparse.Namespace) -> None:
+    from rich.console import Console
+
+    from evolray.config import SweepConfig, load, to_yaml
+
+    if options.settings:
+        print(to_yaml(SweepConfig), end="")
+        return
+    from evolray.sweep import stage
+
+    sweep = stage.sweep(load(SweepConfig, options.arguments))
+    Console(markup=False, highlight=False).print(sweep.table())
+
+
 def _status(options: argparse.Namespace) -> None:
     from rich.console import Console
 
@@ -130,17 +195,29 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"evolray {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    evolve = commands.add_parser("evolve", help="evolve seeds into a pool of instructions with responses")
-    evolve.add_argument("arguments", nargs="*", metavar="conf.yaml | key=value", help="later ones win")
-    evolve.add_argument("--settings", action="store_true", help="print all settings with their defaults, and stop")
-    evolve.set_defaults(command=_evolve)
+    for name, command, help in (
+        ("evolve", _evolve, "evolve seeds into a pool of instructions with responses"),
+        ("train", _train, "train a student on a pool or a file of instructions"),
+        ("evaluate", _evaluate, "sample a checkpoint or an endpoint on code and math benchmarks, and grade it"),
+        ("sweep", _sweep, "evaluate many checkpoints, each cell a Ray job; a table and a figure at the end"),
+        ("generate", _generate, "answer a file of instructions by a checkpoint or an endpoint"),
+        ("grade", _grade, "grade ready samples of a benchmark"),
+    ):
+        stage = commands.add_parser(name, help=help)
+        if name == "grade":
+            stage.add_argument("benchmark", help="humaneval, humaneval_plus, mbpp, mbpp_plus, gsm8k or math")
+        stage.add_argument("arguments", nargs="*", metavar="conf.yaml | key=value", help="later ones win")
+        stage.add_argument("--settings", action="store_true", help="print all settings with their defaults, and stop")
+        stage.set_defaults(command=command)
 
-    train = commands.add_parser("train", help="train a student on a pool or a file of instructions")
-    train.add_argument("arguments", nargs="*", metavar="conf.yaml | key=value", help="later ones win")
-    train.add_argument("--settings", action="store_true", help="print all settings with their defaults, and stop")
-    train.set_defaults(command=_train)
+    samples = commands.add_parser("samples", help="read the samples of an evaluation")
+    samples.add_argument("run", help="the run directory or URL")
+    samples.add_argument("--failed", action="store_true", help="those that did not pass")
+    samples.add_argument("--problem", help="those of one problem, by its id or the id's end")
+    samples.add_argument("--limit", type=int, default=10, help="at most so many (default 10); 0: all")
+    samples.set_defaults(command=_samples)
 
-    status = commands.add_parser("status", help="how a run stands: accounts, costs, losses, checkpoints")
+    status = commands.add_parser("status", help="how a run stands: accounts, costs, losses, checkpoints, scores")
     status.add_argument("run", help="the run directory or URL")
     status.set_defaults(command=_status)
 

@@ -1,6 +1,7 @@
 """What the commands print about a run: its accounts as a table, one lineage as a tree."""
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -9,6 +10,8 @@ from rich.text import Text
 from rich.tree import Tree
 
 from evolray.display import duration
+from evolray.evaluate import manifest as evaluations
+from evolray.evaluate.manifest import EvaluateManifest
 from evolray.pool.layout import open_folder
 from evolray.pool.manifest import Manifest
 from evolray.pool.pool import Pool
@@ -21,8 +24,79 @@ STYLES = {"kept": "green", "eliminated": "yellow", "failed": "red"}
 
 def status_view(run: str) -> RenderableType:
     """How a run of whatever stage stands. Raises UserError when there is none."""
-    training = trainings.read(open_folder(run))
-    return train_view(training) if training else run_view(Pool(run).manifest)
+    folder = open_folder(run)
+    if training := trainings.read(folder):
+        return train_view(training)
+    if evaluation := evaluations.read(folder):
+        return evaluate_view(evaluation)
+    return run_view(Pool(run).manifest)
+
+
+def evaluate_view(one: EvaluateManifest) -> RenderableType:
+    """An evaluation: how far it is and, once it is complete, its scores."""
+    parts: list[RenderableType] = [Text(f"{one.run}: {_standing(one.status, one.updated_at)}", style="bold")]
+    if one.message:
+        parts.append(Text(one.message))
+    parts.append(
+        Text(
+            f"{one.model} on {', '.join(one.benchmarks)}: {one.questions:,} questions, {one.sampled:,} sampled, "
+            f"{one.failed:,} failed, {one.graded:,} graded; {duration(one.seconds)} in all"
+        )
+    )
+    if one.status == "complete":
+        parts += ["", scores_view(one.run, evaluations.read_scores(open_folder(one.run)))]
+    return Group(*parts)
+
+
+def scores_view(run: str, scores: dict[str, Any]) -> RenderableType:
+    """Scores with their intervals, by group where there are groups, and the rules they were made by."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for name in ("benchmark", "passed", "of", "score", "95 %", ""):
+        table.add_column(name, justify="left" if name in ("benchmark", "") else "right")
+    for entry in scores.values():
+        for k, at in entry["pass@k"].items():
+            counts = (f"{entry['passed']:,}", f"{entry['total']:,}") if k == "1" else ("", "")
+            table.add_row(Text(entry["title"]), *counts, *_score(at), f"pass@{k}")
+        if "base" in entry:
+            base = entry["base"]
+            counts = f"{base['passed']:,}", f"{base['total']:,}"
+            table.add_row(Text("  base tests alone"), *counts, *_score(base["pass@k"]["1"]), "pass@1", style="dim")
+        for column, groups in entry.get("groups", {}).items():
+            for group, one in groups.items():
+                counts = f"{one['passed']:,}", f"{one['total']:,}"
+                table.add_row(Text(f"  {column}: {group}"), *counts, *_score(one["pass@k"]["1"]), "", style="dim")
+    notes = [Text(line, style="dim") for entry in scores.values() for line in _how_scored(entry)]
+    return Group(Text(run, style="bold"), "", table, "", *notes)
+
+
+def _score(at: dict[str, float]) -> tuple[str, str]:
+    return f"{at['score']:.2f}", f"{at['low']:.1f}-{at['high']:.1f}"
+
+
+def _how_scored(entry: dict[str, Any]) -> list[str]:
+    outcomes = ", ".join(f"{name} {number:,}" for name, number in entry["outcomes"].items())
+    rules = ", ".join(f"{name} {value}" for name, value in entry["rules"].items())
+    prompt = f"prompt {entry['prompt']}, " if entry["prompt"] else ""
+    return [f"{entry['title']}: {outcomes}", f"  {entry['release']}; {prompt}{rules}"]
+
+
+def samples_view(rows: Iterator[dict[str, Any]], problem: str | None, limit: int) -> RenderableType:
+    """Samples one below the other: what was graded, the verdict and why."""
+    chosen = (row for row in rows if not problem or row["problem"] == problem or row["problem"].endswith(f"/{problem}"))
+    shown: list[RenderableType] = []
+    more = 0
+    for row in chosen:
+        if limit and len(shown) >= limit:
+            more += 1
+            continue
+        head = Text.assemble(
+            (f"{row['benchmark']} {row['problem']} #{row['sample']}  ", "bold"),
+            (row["outcome"], "green" if row["outcome"] == "passed" else "red"),
+            (f"  base: {row['base']}" if row["base"] else ""),
+        )
+        text = row["extracted"] or row["text"]
+        shown.append(Group(head, Text(row["message"]), Text(_shorten(text, 3000), style="dim"), ""))
+    return Group(*shown, Text(f"{more:,} more (--limit {limit + more})") if more else Text("" if shown else "none"))
 
 
 def train_view(one: TrainManifest) -> RenderableType:

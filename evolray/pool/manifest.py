@@ -8,7 +8,7 @@ import platform
 import time
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, TypeVar
 
 import yaml
 
@@ -68,6 +68,33 @@ def read_manifest(folder: Folder) -> Manifest | None:
         raise UserError(
             f"{folder.url}/{MANIFEST} cannot be read ({error}); was it edited, or is it of another version?"
         ) from None
+
+
+class StageManifest(Protocol):
+    """What the manifests of other stages have in common; each is a dataclass with a default for `stage`."""
+
+    stage: str
+    status: str
+    updated_at: float
+
+
+M = TypeVar("M", bound=StageManifest)
+
+
+def write_stage(folder: Folder, manifest: StageManifest) -> None:
+    manifest.updated_at = time.time()
+    folder.write(MANIFEST, json.dumps(asdict(manifest), indent=1).encode() + b"\n")  # type: ignore[call-overload]
+
+
+def read_stage(folder: Folder, schema: type[M]) -> M | None:
+    """None when there is none, or when it is another stage's. Raises UserError when it cannot be read."""
+    if not folder.exists(MANIFEST):
+        return None
+    try:
+        content = json.loads(folder.read(MANIFEST))
+        return schema(**content) if content.get("stage") == schema.stage else None
+    except (ValueError, TypeError, AttributeError) as error:
+        raise UserError(f"{folder.url}/{MANIFEST} cannot be read ({error}); was it edited?") from None
 
 
 def describe_run(

@@ -25,7 +25,9 @@ QUESTIONS, SAMPLED = "questions", "sampled"
 class Question:
     """`id` and `sample` together are unique within a run; `sample` counts from 0.
 
-    Either `messages` or `prompt` is set. `max_tokens` of an answer; it ends before the first of `stop`.
+    Either `messages` or `prompt` is set. An answer has at most `max_tokens` and ends before the first of `stop`.
+    `given_input` is Alpaca's input to the last message; where a chat template has no place for it, it follows the
+    message on a new line (`joined`).
     """
 
     id: str
@@ -34,6 +36,15 @@ class Question:
     prompt: str | None = None
     max_tokens: int = 2048
     stop: tuple[str, ...] = ()
+    given_input: str = ""
+
+    @property
+    def joined(self) -> tuple[Turn, ...]:
+        """`messages` with the input in the last of them."""
+        if not self.given_input:
+            return self.messages
+        last = self.messages[-1]
+        return (*self.messages[:-1], Turn(last.role, f"{last.content}\n{self.given_input}"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +71,7 @@ _TURNS = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
 QUESTION_SCHEMA = pa.schema(
     [
         ("id", pa.string()), ("sample", pa.int32()), ("messages", _TURNS), ("prompt", pa.string()),
-        ("max_tokens", pa.int32()), ("stop", pa.list_(pa.string())),
+        ("max_tokens", pa.int32()), ("stop", pa.list_(pa.string())), ("given_input", pa.string()),
     ]
 )  # fmt: skip
 SAMPLE_SCHEMA = pa.schema(
@@ -77,6 +88,7 @@ def write_questions(folder: Folder, shard: int, questions: Sequence[Question]) -
             "prompt": one.prompt,
             "max_tokens": one.max_tokens,
             "stop": list(one.stop),
+            "given_input": one.given_input,
         }
         for one in questions
     ]
@@ -92,6 +104,7 @@ def read_questions(folder: Folder, shard: int) -> list[Question]:
             row["prompt"],
             row["max_tokens"],
             tuple(row["stop"] or ()),
+            row["given_input"],
         )
         for row in _rows(folder, shard_name(QUESTIONS, shard))
     ]

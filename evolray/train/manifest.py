@@ -1,13 +1,12 @@
 """What a training says about itself: `manifest.json` in its run directory, while it runs and when it ended."""
 
-import json
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from evolray.errors import UserError
 from evolray.pool.layout import Folder
-from evolray.pool.manifest import MANIFEST, RUN
+from evolray.pool.manifest import RUN, read_stage, write_stage
 
 STAGE = "train"
 
@@ -33,19 +32,12 @@ class TrainManifest:
 
 
 def write(folder: Folder, manifest: TrainManifest) -> None:
-    manifest.updated_at = time.time()
-    folder.write(MANIFEST, json.dumps(asdict(manifest), indent=1).encode() + b"\n")
+    write_stage(folder, manifest)
 
 
 def read(folder: Folder) -> TrainManifest | None:
     """None when there is none, or when it is another stage's. Raises UserError when it cannot be read."""
-    if not folder.exists(MANIFEST):
-        return None
-    try:
-        content = json.loads(folder.read(MANIFEST))
-        return TrainManifest(**content) if content.get("stage") == STAGE else None
-    except (ValueError, TypeError, AttributeError) as error:
-        raise UserError(f"{folder.url}/{MANIFEST} cannot be read ({error}); was it edited?") from None
+    return read_stage(folder, TrainManifest)
 
 
 def refuse_other_stage(folder: Folder) -> None:

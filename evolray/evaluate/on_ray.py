@@ -1,0 +1,127 @@
+"""Grading on Ray: actors, one per core, each with graders of its own; shards go to whoever is free.
+
+Plain actors and not Ray Data: a shard must go to an actor that is really there. In a sweep several evaluations share
+the cores of a cluster, and what is handed to an actor that still waits for one would wait with it.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import ray
+from ray.exceptions import RayActorError, RayTaskError
+
+from evolray.cluster.terminal import interrupted_by_sigterm
+from evolray.errors import EvolrayError, Interrupted
+from evolray.evaluate.benchmark import Problem
+from evolray.evaluate.grading import Assignment, Desk
+from evolray.pool.layout import open_folder
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.5
+TRIES = 3  # of a shard whose actor dies
+
+
+def grade_shards(
+    run: str,
+    shards: Sequence[int],
+    assignments: Mapping[str, Assignment],
+    problems: Mapping[str, Sequence[Problem]],
+    parallel: int | None,
+    show: Callable[[int, int], None],
+) -> None:
+    """Grade the shards. `show` is told twice a second how many samples are graded, and how many of them passed.
+
+    `parallel`: actors; None: one per core of the cluster. Raises UserError, EvolrayError or Interrupted; the shards
+    that were graded by then stay.
+    """
+    cores = int(ray.cluster_resources().get("CPU", 1))  # type: ignore[no-untyped-call]
+    number = max(1, min(parallel or cores, len(shards)))
+    try:
+        with interrupted_by_sigterm(), _office(run, assignments, problems, number) as office:
+            office.grade(shards, show)
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted while grading") from None
+
+
+@contextmanager
+def _office(
+    run: str, assignments: Mapping[str, Assignment], problems: Mapping[str, Sequence[Problem]], number: int
+) -> Iterator["Office"]:
+    office = Office((run, dict(assignments), ray.put(problems)), number)
+    try:
+        yield office
+    finally:
+        office.close()
+
+
+class Office:
+    """The actors of one grading, and which shard each has."""
+
+    def __init__(self, arguments: tuple[Any, ...], number: int) -> None:
+        self._arguments = arguments
+        self._actors: list[Any] = []
+        self._deaths = Counter[int | None]()  # by the shard that was being graded
+        self._waiting: dict[Any, Any] = {}  # what ready() promises -> its actor
+        self._working: dict[Any, tuple[Any, int]] = {}  # what grade() promises -> its actor and the shard
+        for _ in range(number):
+            self._hire()
+
+    def grade(self, shards: Sequence[int], show: Callable[[int, int], None]) -> None:
+        todo = list(reversed(shards))
+        graded = passed = 0
+        while todo or self._working:
+            promises = [*self._working, *(self._waiting if todo else ())]
+            done, _ = ray.wait(promises, timeout=POLL_SECONDS)
+            for promise in done:
+                actor, shard = self._working.pop(promise, (self._waiting.pop(promise, None), None))
+                try:
+                    counts = ray.get(promise)
+                except RayActorError:
+                    self._replace(actor, shard)
+                    todo += [] if shard is None else [shard]
+                    continue
+                except RayTaskError as error:
+                    raise error.cause if isinstance(error.cause, EvolrayError) else error from None
+                graded, passed = graded + counts[0], passed + counts[1]
+                if todo:
+                    shard = todo.pop()
+                    self._working[actor.grade.remote(shard)] = actor, shard
+            show(graded, passed)
+
+    def close(self) -> None:
+        for actor in self._actors:
+            ray.kill(actor)
+
+    def _hire(self) -> None:
+        actor = GradingActor.remote(*self._arguments)  # type: ignore[attr-defined]
+        self._actors.append(actor)
+        self._waiting[actor.ready.remote()] = actor
+
+    def _replace(self, actor: Any, shard: int | None) -> None:
+        where = "before it graded anything" if shard is None else f"while it graded shard {shard}"
+        logger.warning("a grading process died %s; another one takes over", where)
+        self._deaths[shard] += 1
+        if self._deaths[shard] >= TRIES:
+            raise EvolrayError(f"{TRIES} grading processes died {where}; is the machine out of memory?")
+        self._actors.remove(actor)
+        self._hire()
+
+
+@ray.remote(num_cpus=1)
+class GradingActor:
+    """Errors of evolray's are raised as such in the driver: Ray hands on what a method raises."""
+
+    def __init__(self, run: str, assignments: dict[str, Assignment], problems: Mapping[str, Sequence[Problem]]) -> None:
+        self._desk = Desk(open_folder(run), assignments, problems)
+
+    def ready(self) -> tuple[int, int]:
+        return 0, 0
+
+    def grade(self, shard: int) -> tuple[int, int]:
+        """How many samples the shard has, and how many of them passed."""
+        rows = self._desk.grade_shard(shard)
+        return len(rows), sum(row.outcome == "passed" for row in rows)

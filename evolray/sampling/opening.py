@@ -1,0 +1,47 @@
+"""Which sampler a config asks for."""
+
+from evolray.config import SamplerConfig
+from evolray.errors import UserError
+from evolray.sampling.sampler import Sampler
+
+
+def open_sampler(config: SamplerConfig) -> Sampler:
+    """Raises UserError when the config names no model, or two, or what it names cannot be used."""
+    check(config)
+    if config.model:
+        from evolray.sampling.checkpoint import CheckpointSampler  # loads transformers
+
+        return CheckpointSampler(config)
+    from evolray.sampling.endpoint import EndpointSampler
+
+    return EndpointSampler(config)
+
+
+def check(config: SamplerConfig) -> None:
+    if config.model and (config.endpoint.model or config.endpoint.kind != "endpoint"):
+        raise UserError(
+            f"model={config.model} and endpoint.model={config.endpoint.model}: expected one of the two, a checkpoint "
+            "or a model at an endpoint."
+        )
+    if not config.model and not config.endpoint.model and config.endpoint.kind == "endpoint":
+        raise UserError(
+            "no model is named; set model= to a checkpoint (a run of evolray train, a folder, a name on the Hub), or "
+            "endpoint.model= and endpoint.base_url= to one that is served."
+        )
+    sampling = config.sampling
+    least = {
+        "sampling.n": (sampling.n, 1), "sampling.temperature": (sampling.temperature, 0),
+        "sampling.top_k": (sampling.top_k, 0), "sampling.max_tokens": (sampling.max_tokens, 1),
+        "batch_tokens": (config.batch_tokens, 1), "engine.shard_size": (config.engine.shard_size, 1),
+        "workers.number": (config.workers.number, 1),
+    }  # fmt: skip
+    for key, (value, minimum) in least.items():
+        if value is not None and not value >= minimum:
+            raise UserError(f"{key}={value}: expected {minimum} or more.")
+    if not 0 < sampling.top_p <= 1:
+        raise UserError(f"sampling.top_p={sampling.top_p}: expected a share above 0, up to 1.")
+    if sampling.n > 1 and sampling.temperature == 0:
+        raise UserError(
+            f"sampling.n={sampling.n} at temperature 0 asks for the same sample {sampling.n} times; "
+            "set sampling.temperature (the papers use 0.2), or sampling.n=1."
+        )
