@@ -24,7 +24,7 @@ from evolray.checkpoints import CHECKPOINTS, Checkpoint, Checkpoints
 from evolray.errors import UserError
 from evolray.model_folder import ABOUT, Tree, check, is_state, open_tree
 
-RUN_AND_STEP = re.compile(r"(.+):(\d+)")
+RUN_AND_STEP = re.compile(r"([^?]+):(\d+)(\?.*)?")  # of a URL, the query comes last
 HUB_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 CONFIG = "config.json"
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "tekken.json")
@@ -52,7 +52,7 @@ def resolve(model: str) -> FoundModel:
         raise UserError("model is empty; expected a folder, a URL, a run of evolray train, or a name on the Hub.")
     tree = open_tree(model)
     if (match := RUN_AND_STEP.fullmatch(model)) and not _is_there(tree, ""):
-        return _of_run(match[1], int(match[2]))
+        return _of_run(match[1] + (match[3] or ""), int(match[2]))
     if _is_there(tree, CHECKPOINTS) and not _is_there(tree, CONFIG):
         return _of_run(model, None)
     if _is_there(tree, ""):

@@ -23,11 +23,15 @@ SPREAD = 0.6
 POSITIONS = 160
 END = "</s>"
 CPU = Machine("cpu", "CPU", 4_000_000_000)
-TEXTS = ("Name a tree. Oak and birch are trees.", "Add 1, 2 and 3.\n\nThe sum is 6!", "def add(a, b):\n    return a + b\n")
+TEXTS = (
+    "Name a tree. Oak and birch are trees.",
+    "Add 1, 2 and 3.\n\nThe sum is 6!",
+    "def add(a, b):\n    return a + b\n",
+)
 PROMPTS = ("A", "def add(a, b):\n", "Name a tree. " * 6, "The sum of 1, 2 and 3 is", "x" * 40, "return", "Oak\n\n")
 
 
-def tokenizer(begin: str | None = None, chat_format: str | None = "alpaca") -> PreTrainedTokenizerFast:
+def tokenizer(begin: str | None = None, chat_format: str | None = "alpaca") -> Any:
     """`begin`: a mark that it puts before every text."""
     trained = Tokenizer(models.BPE())
     trained.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -40,20 +44,21 @@ def tokenizer(begin: str | None = None, chat_format: str | None = "alpaca") -> P
     trained.train_from_iterator(TEXTS * 4, trainer)
     if begin:
         trained.post_processor = processors.TemplateProcessing(single=f"{begin} $A", special_tokens=[(begin, 1)])
-    made = PreTrainedTokenizerFast(tokenizer_object=trained, eos_token=END, bos_token=begin)
+    made: Any = PreTrainedTokenizerFast(tokenizer_object=trained, eos_token=END, bos_token=begin)  # type: ignore[no-untyped-call]
     if chat_format:
         made.chat_template = chat_template(chat_format, begin or "")
     return made
 
 
-def llama(vocabulary: int, seed: int = 0, **more: Any) -> LlamaForCausalLM:
+def llama(vocabulary: int, seed: int = 0, **more: Any) -> Any:
     torch.manual_seed(seed)
     config = LlamaConfig(
         vocab_size=vocabulary, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
         num_key_value_heads=2, max_position_embeddings=POSITIONS, initializer_range=SPREAD, bos_token_id=None,
         eos_token_id=0, pad_token_id=0, **more,
     )  # fmt: skip
-    return LlamaForCausalLM(config).eval()
+    made: Any = LlamaForCausalLM(config)
+    return made.eval()
 
 
 def save_student(folder: Path, seed: int = 0, begin: str | None = None, chat_format: str | None = "alpaca") -> Path:
@@ -88,5 +93,5 @@ def answers(config: SamplerConfig, asked: list[Question]) -> list[Sample]:
 
 
 @lru_cache(maxsize=1)
-def words() -> PreTrainedTokenizerFast:
+def words() -> Any:
     return tokenizer()

@@ -15,9 +15,12 @@ PRECISIONS = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
 
 def quiet() -> None:
     """Keep out of the logs what transformers says at every loading and nobody can act on."""
+    import torch
     import transformers
 
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    if not torch.cuda.is_available():
+        os.environ.setdefault("DS_ACCELERATOR", "cpu")  # where DeepSpeed is installed, it warns of what it finds itself
     warnings.filterwarnings("ignore", category=FutureWarning)
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     transformers.utils.logging.set_verbosity_error()  # type: ignore[no-untyped-call]

@@ -1,0 +1,209 @@
+"""A checkpoint's samples on Ray: a Ray Data actor pool works through the shards, one board says how far they are.
+
+Numbers of shards go in and out; questions and samples go through the run directory. An actor loads the model when it
+gets its first shard. One that dies is replaced by Ray Data and its shard run again. Nothing is raised in an actor,
+since that would end the job with a traceback: what goes wrong is written on the board, and the driver raises it.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from evolray.cluster.machine import Machine
+from evolray.cluster.on_ray import cluster, find_machine, with_cpus
+from evolray.cluster.terminal import interrupted_by_sigterm, without_known_noise
+from evolray.config import SamplerConfig, WorkersConfig
+from evolray.errors import EvolrayError, Interrupted, UserError
+from evolray.pool.layout import Folder
+from evolray.sampling.board import Board, Stop, Tally
+from evolray.sampling.fetching import fetch
+from evolray.sampling.resolve import FoundModel
+from evolray.sampling.sampler import Sampling
+from evolray.sampling.shard_worker import ShardWorker, ToldToStop
+
+if TYPE_CHECKING:
+    import ray.data
+
+POLL_SECONDS = 0.5
+STOP_SECONDS = 10.0  # after Ctrl-C; a step of a large model on a CPU may take some of them
+ACTORS_READY_SECONDS = 60
+RAISED: dict[str, type[EvolrayError]] = {"interrupted": Interrupted, "user": UserError, "error": EvolrayError}
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What every worker is told. `folder`: the run directory."""
+
+    model: FoundModel
+    config: SamplerConfig
+    folder: Folder
+
+
+def run_shards(
+    orders: Orders,
+    shards: list[int],
+    earlier: Tally,
+    check: Callable[[Machine], None],
+    show: Callable[[Sampling], None],
+) -> None:
+    """Sample the shards. `show` is called about twice a second; `check` may refuse the machines that were found.
+
+    Raises UserError, Interrupted or EvolrayError; the shards that are finished by then stay.
+    """
+    with cluster():
+        workers = with_cpus(orders.config.workers)
+        machine = find_machine(workers)
+        check(machine)
+        number = min(workers.number, len(shards))
+        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+        board = BoardActor.options(scheduling_strategy=here).remote(  # type: ignore[attr-defined]
+            Board(number, workers.max_failures, earlier)
+        )
+        consumer = Consumer(_dataset(orders, machine, workers, board, shards, number))
+        with interrupted_by_sigterm():
+            try:
+                _follow(consumer, board, show)
+            except KeyboardInterrupt:
+                ray.get(board.stop.remote(Stop("interrupted", "interrupted; finished shards are kept")))
+        consumer.ended.wait(STOP_SECONDS)
+        _raise_what_stopped_it(consumer, ray.get(board.stopped.remote()))
+
+
+def _follow(consumer: "Consumer", board: Any, show: Callable[[Sampling], None]) -> None:
+    with without_known_noise():
+        consumer.start()
+        consumer.ended.wait(POLL_SECONDS)
+    while True:
+        ended = consumer.ended.wait(POLL_SECONDS)
+        show(ray.get(board.sampling.remote()))
+        if ended:
+            return
+
+
+def _raise_what_stopped_it(consumer: "Consumer", stop: Stop | None) -> None:
+    if stop:
+        raise RAISED[stop.kind](stop.message)
+    if consumer.error:
+        raise EvolrayError(f"Ray gave up: {_last_line(consumer.error)}") from consumer.error
+
+
+@ray.remote(num_cpus=0)
+class BoardActor:
+    def __init__(self, board: Board) -> None:
+        self._board = board
+
+    def enter(self) -> bool:
+        return self._board.enter()
+
+    def report(self, shard: int, tally: Tally) -> bool:
+        return self._board.report(shard, tally)
+
+    def stop(self, stop: Stop) -> None:
+        self._board.stop(stop)
+
+    def stopped(self) -> Stop | None:
+        return self._board.stopped
+
+    def sampling(self) -> Sampling:
+        return self._board.sampling(time.monotonic())
+
+
+class Shards:
+    """What Ray Data runs: an actor with a model."""
+
+    def __init__(self, orders: Orders, machine: Machine, threads: int, board: Any) -> None:
+        self._orders, self._machine, self._threads, self._board = orders, machine, threads, board
+        self._worker: ShardWorker | None = None
+
+    def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        try:
+            if self._worker is None:
+                if not ray.get(self._board.enter.remote()):
+                    return batch
+                self._worker = self._open()
+            for shard in batch["shard"]:
+                self._worker(int(shard))
+        except ToldToStop:
+            pass
+        except UserError as error:
+            self._stop(Stop("user", str(error)))
+        except Exception as error:
+            message = str(error) if isinstance(error, EvolrayError) else f"{type(error).__name__}: {_last_line(error)}"
+            self._stop(Stop("error", message))
+        return batch
+
+    def _open(self) -> ShardWorker:
+        import torch
+
+        from evolray.sampling.models.answering import Answering, Source
+
+        torch.set_num_threads(self._threads)
+        model = self._orders.model
+        source = Source(model.name if model.tree is None else fetch(model.tree), model.revision)
+        answering = Answering(source, model.name, self._orders.config, self._machine)
+
+        def report(shard: int, tally: Tally) -> bool:
+            return bool(ray.get(self._board.report.remote(shard, tally)))
+
+        return ShardWorker(answering, self._orders.folder, report)
+
+    def _stop(self, stop: Stop) -> None:
+        ray.get(self._board.stop.remote(stop))
+
+
+class Consumer(threading.Thread):
+    """Runs the dataset, so that the main thread is free to show progress and to be interrupted.
+
+    Wait for `ended`, not for the thread: in Python 3.11 an interrupted join() takes a running thread for a dead one.
+    """
+
+    def __init__(self, dataset: "ray.data.Dataset") -> None:
+        super().__init__(name="shards", daemon=True)
+        self._dataset = dataset
+        self.error: Exception | None = None
+        self.ended = threading.Event()
+
+    def run(self) -> None:
+        try:
+            for _ in self._dataset.iter_rows():
+                pass
+        except Exception as error:
+            self.error = error
+        finally:
+            self.ended.set()
+
+
+def _dataset(
+    orders: Orders, machine: Machine, workers: WorkersConfig, board: Any, shards: list[int], number: int
+) -> "ray.data.Dataset":
+    import ray.data  # here, so that the board's process need not load it
+
+    context = ray.data.DataContext.get_current().copy()
+    context.enable_progress_bars = False  # ours says more
+    context.print_on_execution_start = False
+    context.memory_usage_poll_interval_s = None
+    if number > 1:
+        # Otherwise the first actor to be ready takes more than its share of the shards and keeps it.
+        context.wait_for_min_actors_s = ACTORS_READY_SECONDS
+    with ray.data.DataContext.current(context):
+        descriptors = ray.data.from_items([{"shard": shard} for shard in shards], override_num_blocks=len(shards))
+        return descriptors.map_batches(
+            Shards,
+            fn_constructor_args=(orders, machine, max(1, int(workers.cpus or 1)), board),
+            batch_size=None,
+            batch_format="numpy",
+            num_cpus=workers.cpus or 0,
+            num_gpus=1 if machine.device == "gpu" else 0,
+            compute=ray.data.ActorPoolStrategy(size=number, max_tasks_in_flight_per_actor=1),
+        )
+
+
+def _last_line(error: Exception) -> str:
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return (lines[-1] if lines else type(error).__name__)[:500]
