@@ -22,15 +22,16 @@ import yaml
 
 import evolray
 from evolray.cli import main
+from evolray.engine import worker as worker_module
+from evolray.engine.coordinator import Coordinator
+from evolray.engine.messages import Orders, Report, Stop, why_unfinished
+from evolray.engine.work import Work
+from evolray.engine.worker import Worker
 from evolray.errors import BudgetError, EndpointError, EvolrayError, Interrupted, UserError
 from evolray.evolve import stage
-from evolray.evolve import worker as worker_module
-from evolray.evolve.coordinator import Coordinator
-from evolray.evolve.plan import Plan
-from evolray.evolve.worker import Orders, Report, Stop, Worker
 from evolray.method.teacher import Call, TeacherError
 from evolray.pool.accounts import Accounts
-from evolray.pool.layout import open_folder
+from evolray.pool.layout import Folder, open_folder
 from evolray.pool.pool import Pool
 from evolray.teachers.scripted import Answer
 from evolray.teachers.simulated import SimulatedTeacher
@@ -67,25 +68,26 @@ def here(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """The engine in this process. `before` is called first and may stop the run."""
 
     def run_shards(
-        plan: Plan, coordinator: Coordinator, run: str, shards: list[int], actors: int, shards_per_actor: int, show: Any
+        work: Work[Any, Any], coordinator: Coordinator, folder: Folder, shards: list[int], engine: Any, show: Any
     ) -> tuple[dict[int, Accounts], Stop | None]:
-        engine.before(coordinator)
+        here.before(coordinator)
 
         async def exchange(report: Report) -> Orders:
             return coordinator.exchange(report, time.monotonic())
 
-        worker = Worker("here", plan, open_folder(run), exchange)
-        with ThreadPoolExecutor(shards_per_actor) as threads:
+        worker = Worker("here", work, folder, exchange)
+        with ThreadPoolExecutor(work.shards_in_flight(engine)) as threads:
             results = list(threads.map(worker.run_shard, shards))
         worker.close()
         show(coordinator.snapshot())
-        return {result.shard: result.accounts for result in results if result.accounts}, coordinator.stopped
+        finished = {result.shard: result.accounts for result in results if result.accounts}
+        return finished, why_unfinished(shards, finished, coordinator.stopped)
 
-    engine = SimpleNamespace(run_shards=run_shards, cluster=nullcontext, before=lambda coordinator: None)
-    monkeypatch.setitem(sys.modules, "evolray.evolve.on_ray", engine)  # type: ignore[arg-type]
-    monkeypatch.setattr(sys.modules["evolray.evolve"], "on_ray", engine, raising=False)
+    here = SimpleNamespace(run_shards=run_shards, cluster=nullcontext, before=lambda coordinator: None)
+    monkeypatch.setitem(sys.modules, "evolray.engine.on_ray", here)  # type: ignore[arg-type]
+    monkeypatch.setattr(sys.modules["evolray.engine"], "on_ray", here, raising=False)
     monkeypatch.setattr(worker_module, "EXCHANGE_SECONDS", 0.005)
-    return engine
+    return here
 
 
 @pytest.fixture

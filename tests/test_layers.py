@@ -201,7 +201,7 @@ def test_imports(path: str) -> None:
 
 
 def test_the_files_were_found() -> None:
-    assert {"evolray/method/evolution.py", "evolray/evolve/on_ray.py", "evolray/pool/pool.py"} <= set(SOURCES)
+    assert {"evolray/method/evolution.py", "evolray/engine/on_ray.py", "evolray/pool/pool.py"} <= set(SOURCES)
     assert "jobs/evolve.py" in JOBS
 
 

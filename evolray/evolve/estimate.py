@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from statistics import mean
 
-from evolray.evolve.plan import ROLES, Plan
+from evolray.evolve.work import ROLES, Plan
 from evolray.method.operators import render
 from evolray.method.teacher import Purpose
 from evolray.pool.accounts import Usage

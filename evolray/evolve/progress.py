@@ -1,7 +1,6 @@
 """How a run looks while it runs: a live view in a terminal, a line now and then in a log."""
 
 import time
-from dataclasses import dataclass, field
 from typing import Any
 
 from rich.console import Console, Group
@@ -11,26 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from evolray.display import Display, duration
+from evolray.engine.messages import Snapshot
 from evolray.pool.accounts import Accounts
 
 WINDOW, RECENT = 120, 20  # snapshots; there are about two a second
-
-
-@dataclass
-class Snapshot:
-    """Where a run stands. `lineages` counts all outcomes, those of finished shards included."""
-
-    lineages: Accounts = field(default_factory=Accounts)
-    calls: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cost: float = 0.0
-    refused: int = 0
-    in_flight: int = 0
-    limit: int = 0
-    shards_open: int = 0
-    shards_finished: int = 0
-    """In this run; those of earlier ones are not among them."""
 
 
 class Progress(Display):
@@ -47,10 +30,10 @@ class Progress(Display):
         self.display(lambda: self._view(now), lambda: self._line(now))
 
     def _done(self, now: Snapshot) -> int:
-        return sum(now.lineages.outcomes.values())
+        return sum(now.accounts.outcomes.values())
 
     def _line(self, now: Snapshot) -> str:
-        kept, eliminated, failed = (now.lineages.total(fate) for fate in ("kept", "eliminated", "failed"))
+        kept, eliminated, failed = (now.accounts.total(fate) for fate in ("kept", "eliminated", "failed"))
         return (
             f"{self._done(now):,} of {self._expected:,} outcomes: {kept:,} kept, {eliminated:,} eliminated, "
             f"{failed:,} failed; {now.calls:,} calls, {self._rate():.0f}/s, {now.in_flight} of {now.limit} in flight, "
@@ -82,7 +65,7 @@ class Progress(Display):
         return Group(Text(self._title, style="bold"), bar, table, calls, money)
 
     def _by_generation(self, now: Snapshot) -> list[dict[str, Any]]:
-        known = Accounts(outcomes=now.lineages.outcomes)
+        known = Accounts(outcomes=now.accounts.outcomes)
         for generation in range(self._generations + 1):
             known.incoming[generation] = self._roots
         return known.by_generation()

@@ -1,9 +1,8 @@
 """`evolve`: from a config to a pool. Everything that can be wrong is found before the cluster starts."""
 
-import asyncio
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import Any
@@ -11,29 +10,30 @@ from typing import Any
 from rich.console import Console
 
 from evolray.config import EvolveConfig
+from evolray.engine.checking import check_endpoints
+from evolray.engine.coordinator import Coordinator
+from evolray.engine.messages import Snapshot, Stop
+from evolray.engine.roles import Script
+from evolray.engine.spending import READERS, add_up, spent, totals
 from evolray.errors import EvolrayError
-from evolray.evolve.coordinator import Coordinator, totals
 from evolray.evolve.estimate import SAMPLE, Estimate, estimate
-from evolray.evolve.plan import ROLES, Plan, Script, make_plan, shards_in_flight
-from evolray.evolve.progress import Progress, Snapshot
-from evolray.evolve.worker import ERRORS, Stop
+from evolray.evolve.plan import make_plan
+from evolray.evolve.progress import Progress
+from evolray.evolve.work import ROLES, Plan
 from evolray.method.domains import Domain
-from evolray.pool.accounts import Accounts, Usage
+from evolray.pool.accounts import Accounts
 from evolray.pool.intake import Intake, take_in
 from evolray.pool.layout import Folder, hold, open_folder, shards_in
-from evolray.pool.ledger import read_ledger, shards_with_ledger
 from evolray.pool.manifest import Manifest, Status, check_same_run, describe_run, read_manifest, write_manifest
 from evolray.pool.pool import Pool
 from evolray.pool.seed_formats import without_credentials
 from evolray.pool.seeds import read_seeds
 from evolray.pool.shards import POOL, read_accounts
 from evolray.records import Seed
-from evolray.teachers.endpoint import preflight
 
 logger = logging.getLogger("evolray")
 
 MANIFEST_SECONDS = 5.0
-READERS = 16  # threads that read footers and ledgers; on object stores the waiting adds up
 STATUS: dict[str, Status] = {"interrupted": "interrupted", "out_of_budget": "out_of_budget"}
 
 
@@ -51,7 +51,7 @@ def evolve(
     """
     plan = make_plan(config, domain, script)
     folder = open_folder(config.run)
-    _check_endpoints(plan)
+    check_endpoints(plan)
     with hold(folder):
         run = Run(config, plan, folder)
         if not run.todo:
@@ -95,13 +95,13 @@ class Run:
     def work(self, console: Console | None) -> None:
         """Evolve what is to be done. Raises the error that stands for why the run stopped, if it did."""
         from evolray.cluster.on_ray import cluster  # Ray takes a second to import: not before it is needed
-        from evolray.evolve import on_ray
+        from evolray.engine import on_ray
 
         method, engine = self._plan.method, self._config.engine
         title = f"evolving {self._intake.roots:,} roots, {method.generations} generations, into {self._folder.url}"
         logger.info("%s; %d of %d shards to do", title, len(self.todo), len(self._intake.shards))
-        spent = _spent(self._folder, self._finished, self.todo)
-        coordinator = Coordinator(self._plan, self._config.budget, _sum(self._finished.values()), spent)
+        paid = spent(self._folder, self._finished.values(), self.todo)
+        coordinator = Coordinator(self._plan, self._config.budget, add_up(self._finished.values()), paid)
         progress = Progress(title, self._intake.roots, method.generations, engine.log_seconds, console)
         self.write("running")
 
@@ -110,12 +110,9 @@ class Run:
             if time.monotonic() - self._written > MANIFEST_SECONDS:
                 self.write("running", live=snapshot)
 
-        open_at_once = shards_in_flight(self._config, self._plan)
         try:
             with cluster(), progress:
-                finished, stop = on_ray.run_shards(
-                    self._plan, coordinator, self._config.run, self.todo, engine, open_at_once, show
-                )  # fmt: skip
+                finished, stop = on_ray.run_shards(self._plan, coordinator, self._folder, self.todo, engine, show)
         except EvolrayError as error:
             self.write("stopped", str(error))
             raise
@@ -124,7 +121,7 @@ class Run:
 
     def write(self, status: Status, message: str = "", live: Snapshot | None = None) -> Manifest:
         """Write the manifest. A complete run's accounts must balance (EvolrayError)."""
-        accounts = _sum([self._intake.rejected, *self._finished.values()])
+        accounts = add_up([self._intake.rejected, *self._finished.values()])
         accounts.check()
         calls, _ = totals(accounts.usage)
         manifest = Manifest(
@@ -161,26 +158,12 @@ class Run:
         return manifest
 
     def _conclude(self, stop: Stop | None) -> None:
-        missing = [shard for shard in self.todo if shard not in self._finished]
-        if not stop and missing:
-            stop = Stop("error", f"{len(missing)} shards ended without a result, shard {missing[0]} first.")
-        if not stop or not missing:
+        if stop is None:
             self.write("complete")
             return
-        done = f"{len(self._finished)} of {len(self._intake.shards)} shards are finished"
-        message = f"{stop.message} ({done}; every answer is in the ledger, and the same command goes on from here)"
-        self.write(STATUS.get(stop.kind, "stopped"), message)
-        raise ERRORS[stop.kind](message)
-
-
-def _check_endpoints(plan: Plan) -> None:
-    """Ask every endpoint for its models. In a thread, since a notebook has a running event loop of its own."""
-    for role in plan.roles.values():
-        if role.endpoint:
-            role.endpoint.read_key()
-    with ThreadPoolExecutor(1) as thread:
-        for endpoint in plan.endpoints:
-            thread.submit(asyncio.run, preflight(endpoint)).result()
+        error = stop.as_error(f"{len(self._finished)} of {len(self._intake.shards)} shards are finished")
+        self.write(STATUS.get(stop.kind, "stopped"), str(error))
+        raise error
 
 
 def _finished(folder: Folder, plan: Plan) -> dict[int, Accounts]:
@@ -193,24 +176,6 @@ def _finished(folder: Folder, plan: Plan) -> dict[int, Accounts]:
         for shard, (accounts, generations) in zip(shards, read, strict=True)
         if generations >= plan.method.generations and not (plan.retry_failed and accounts.total("failed"))
     }
-
-
-def _spent(folder: Folder, finished: dict[int, Accounts], todo: list[int]) -> dict[str, Usage]:
-    """All that was ever paid, by purpose: of finished shards from their accounts, of others from the ledger."""
-    spent = _sum(finished.values())
-    opened = sorted(set(todo) & set(shards_with_ledger(folder)))
-    with ThreadPoolExecutor(READERS) as readers:
-        for entries in readers.map(lambda shard: read_ledger(folder, shard), opened):
-            for entry in entries.values():
-                spent.spend(entry.purpose, Usage(1, entry.prompt_tokens, entry.completion_tokens))
-    return spent.usage
-
-
-def _sum(accounts: Iterable[Accounts]) -> Accounts:
-    total = Accounts()
-    for one in accounts:
-        total.add(one)
-    return total
 
 
 def _usable_seeds(config: EvolveConfig) -> Iterator[Seed]:
@@ -231,5 +196,5 @@ def _described(config: EvolveConfig, folder: Folder) -> dict[str, Any]:
 
 def _live(snapshot: Snapshot) -> dict[str, Any]:
     shown = asdict(snapshot)
-    del shown["lineages"]
-    return {"outcomes": sum(snapshot.lineages.outcomes.values()), **shown}
+    del shown["accounts"]
+    return {"outcomes": sum(snapshot.accounts.outcomes.values()), **shown}

@@ -9,22 +9,34 @@ from typing import Literal, Protocol
 
 from evolray.records import Turn, record_id
 
-Purpose = Literal["evolve", "judge", "respond"]
+Purpose = Literal["evolve", "judge", "respond", "sample"]
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One question to a model. `root_id`, `generation`, `purpose` and `attempt` name it uniquely within a run."""
+    """One question to a model. `root_id`, `generation`, `purpose` and `attempt` name it uniquely within a run.
+
+    Either `messages`, a conversation to be answered, or `prompt`, a text to be continued as it stands. `max_tokens` and
+    `stop` are for this call alone; None and () leave both to the model's settings.
+    """
 
     purpose: Purpose
     root_id: str
     generation: int
     messages: tuple[Turn, ...]
     attempt: int = 0
+    prompt: str | None = None
+    max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
 
     @property
     def record_id(self) -> str:
         return record_id(self.root_id, self.generation)
+
+    @property
+    def characters(self) -> int:
+        """Of all that is asked."""
+        return len(self.prompt or "") + sum(len(turn.content) for turn in self.messages)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ import pytest
 
 from evolray.config import EvolveConfig, from_mapping
 from evolray.evolve.estimate import RESPONSE_TOKENS, VERDICT_TOKENS, Estimate, estimate
-from evolray.evolve.plan import Plan, make_plan
+from evolray.evolve.plan import make_plan
+from evolray.evolve.work import Plan
 from evolray.records import Seed, Turn
 
 SEEDS = [Seed(f"Explain number {n} to a child.", response="It is one." if n % 2 else "") for n in range(10)]

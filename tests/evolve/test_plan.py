@@ -9,7 +9,8 @@ import pytest
 
 from evolray.config import EvolveConfig, from_mapping
 from evolray.errors import UserError
-from evolray.evolve.plan import Plan, find_domain, make_plan, shards_in_flight
+from evolray.evolve.plan import find_domain, make_plan
+from evolray.evolve.work import Plan
 from evolray.method.domains import DOMAINS
 from evolray.method.teacher import Call
 from evolray.pool.accounts import Usage
@@ -243,7 +244,7 @@ def test_a_script_that_is_none_is_refused(own_module: str, script: str | None, s
 )
 def test_open_shards_follow_from_the_calls_in_flight(settings: dict[str, Any], shards: int) -> None:
     made = config(**settings)
-    assert shards_in_flight(made, make_plan(made)) == shards
+    assert make_plan(made).shards_in_flight(made.engine) == shards
 
 
 def identity(**settings: Any) -> dict[str, Any]:

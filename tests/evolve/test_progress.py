@@ -10,8 +10,9 @@ import pytest
 from rich.console import Console
 
 from evolray import display
+from evolray.engine.messages import Snapshot
 from evolray.evolve import progress as module
-from evolray.evolve.progress import Progress, Snapshot
+from evolray.evolve.progress import Progress
 from evolray.pool.accounts import Accounts
 
 OUTCOMES = Counter(

@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 
 from evolray.config import EvolveConfig, from_mapping
+from evolray.engine import worker as worker_module
+from evolray.engine.coordinator import Coordinator
+from evolray.engine.messages import Orders, Report, Stop
+from evolray.engine.worker import Worker
 from evolray.errors import EvolrayError
-from evolray.evolve import worker as worker_module
-from evolray.evolve.coordinator import Coordinator
 from evolray.evolve.plan import make_plan
 from evolray.evolve.stage import Run
-from evolray.evolve.worker import Orders, Report, Stop, Worker
 from evolray.method.teacher import Call, Completion
 from evolray.pool.accounts import Accounts
 from evolray.pool.export import export

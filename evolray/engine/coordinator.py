@@ -4,11 +4,12 @@ No Ray here: one instance lives in an actor, and everything is a function of the
 """
 
 from dataclasses import replace
+from typing import Any
 
 from evolray.config import BudgetConfig
-from evolray.evolve.plan import Plan
-from evolray.evolve.progress import Snapshot
-from evolray.evolve.worker import Orders, Report, Stop
+from evolray.engine.messages import Orders, Report, Snapshot, Stop
+from evolray.engine.spending import totals
+from evolray.engine.work import Work
 from evolray.pool.accounts import Accounts, Usage
 from evolray.teachers.allotment import Allotment, Budget
 
@@ -16,11 +17,11 @@ from evolray.teachers.allotment import Allotment, Budget
 class Coordinator:
     """`finished` are the accounts of shards done before; `spent` is everything ever paid in this run directory."""
 
-    def __init__(self, plan: Plan, budget: BudgetConfig, finished: Accounts, spent: dict[str, Usage]) -> None:
-        self._plan = plan
+    def __init__(self, work: Work[Any, Any], budget: BudgetConfig, finished: Accounts, spent: dict[str, Usage]) -> None:
+        self._work = work
         self._spent = Accounts(usage={purpose: replace(usage) for purpose, usage in spent.items()})
-        self._lineages = Accounts()
-        self._lineages.add(finished)
+        self._accounts = Accounts()
+        self._accounts.add(finished)
         self._refused = 0
         self._shards_open: dict[str, int] = {}
         self._shards_finished = 0
@@ -31,7 +32,7 @@ class Coordinator:
             budget.money,
             spent_calls=calls,
             spent_tokens=tokens,
-            spent_money=plan.cost(self._spent.usage),
+            spent_money=work.cost(self._spent.usage),
         )
         self._allotments = {
             group: Allotment(
@@ -42,7 +43,7 @@ class Coordinator:
                 prompt_token_price=limits.price_per_million_prompt_tokens / 1e6,
                 completion_token_price=limits.price_per_million_completion_tokens / 1e6,
             )
-            for group, limits in plan.groups.items()
+            for group, limits in work.groups.items()
         }
         self.stopped: Stop | None = None
 
@@ -50,8 +51,8 @@ class Coordinator:
         """Take in a worker's report and say what it may do until the next one."""
         if report.stop:
             self.stop(report.stop)
-        self._spent.add(Accounts(usage=report.lineages.usage))
-        self._lineages.add(Accounts(outcomes=report.lineages.outcomes))
+        self._spent.add(Accounts(usage=report.accounts.usage))
+        self._accounts.add(Accounts(outcomes=report.accounts.outcomes))
         self._shards_open[report.worker] = report.shards_open
         self._shards_finished += report.shards_finished
         grants = {
@@ -69,11 +70,11 @@ class Coordinator:
         calls, _ = totals(self._spent.usage)
         usage, allotments = self._spent.usage.values(), self._allotments.values()
         return Snapshot(
-            lineages=self._lineages,
+            accounts=self._accounts,
             calls=calls,
             prompt_tokens=sum(one.prompt_tokens for one in usage),
             completion_tokens=sum(one.completion_tokens for one in usage),
-            cost=self._plan.cost(self._spent.usage),
+            cost=self._work.cost(self._spent.usage),
             refused=sum(allotment.refused for allotment in allotments),
             in_flight=sum(allotment.in_flight for allotment in allotments),
             limit=sum(allotment.limit_now for allotment in allotments),
@@ -96,7 +97,7 @@ class Coordinator:
         return self._allotments[group].limit_now
 
     def cost(self, usage: dict[str, Usage]) -> float:
-        return self._plan.cost(usage)
+        return self._work.cost(usage)
 
     def _spent_budget(self) -> str:
         budget = self._budget
@@ -106,9 +107,3 @@ class Coordinator:
             ("money", round(budget.spent_money, 4), budget.money),
         )
         return ", ".join(f"{spent:,} of {limit:,} {name}" for name, spent, limit in parts if limit is not None)
-
-
-def totals(usage: dict[str, Usage]) -> tuple[int, int]:
-    """Calls and tokens of all purposes."""
-    calls = sum(one.calls for one in usage.values())
-    return calls, sum(one.prompt_tokens + one.completion_tokens for one in usage.values())

@@ -1,87 +1,37 @@
-"""A worker evolves shards: one event loop, one set of teachers, several shards open at once.
+"""A worker works on shards: one event loop, one set of teachers, several shards open at once.
 
-No Ray here. Threads call `run_shard` and wait; the lineages of all open shards run on the worker's own loop. A few
+No Ray here. Threads call `run_shard` and wait; the items of all open shards run on the worker's own loop. A few
 times a second the worker reports what it did and is told what it may do (`exchange`).
 """
 
 import asyncio
 import logging
 import threading
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any
 
-from evolray.errors import BudgetError, EndpointError, EvolrayError, Interrupted
-from evolray.evolve.plan import Plan
-from evolray.evolve.teachers import RememberingTeacher, Teachers, is_usable, without_failures
-from evolray.method.evolution import evolve_lineage
+from evolray.engine.messages import Orders, Report, ShardResult, Stop, stop_kind
+from evolray.engine.teachers import RememberingTeacher, Teachers
+from evolray.engine.work import Work
+from evolray.errors import EvolrayError
 from evolray.method.teacher import Purpose
-from evolray.pool.accounts import Accounts
-from evolray.pool.accounts import Usage as Spent
+from evolray.pool.accounts import Usage
 from evolray.pool.layout import Folder
-from evolray.pool.ledger import open_ledger, read_ledger
-from evolray.pool.shards import read_seed_shard, write_shard
-from evolray.records import Outcome, Seed
-from evolray.teachers.throttle import Grant, Usage
+from evolray.pool.ledger import open_ledger
+from evolray.teachers.throttle import Grant
 
 logger = logging.getLogger(__name__)
 
 EXCHANGE_SECONDS = 0.25
 DRAIN_SECONDS = 3.0  # how long calls in flight may still be answered once the run stops
 
-StopKind = Literal["interrupted", "out_of_budget", "endpoint", "error"]
-ERRORS: dict[StopKind, type[EvolrayError]] = {
-    "interrupted": Interrupted,
-    "out_of_budget": BudgetError,
-    "endpoint": EndpointError,
-    "error": EvolrayError,
-}
-
-
-@dataclass(frozen=True)
-class Stop:
-    """Why the whole run stops."""
-
-    kind: StopKind
-    message: str
-
-
-@dataclass
-class Report:
-    """What a worker did since its last report."""
-
-    worker: str
-    usage: dict[str, Usage]
-    """group -> what its gate saw"""
-    lineages: Accounts = field(default_factory=Accounts)
-    """New outcomes; `usage` holds what was paid, not what was replayed."""
-    shards_open: int = 0
-    shards_finished: int = 0
-    stop: Stop | None = None
-
-
-@dataclass
-class Orders:
-    """What a worker may do until the next exchange."""
-
-    grants: dict[str, Grant]
-    stop: Stop | None = None
-
-
-@dataclass
-class ShardResult:
-    """`accounts` of a shard that was finished, None of one that the run's stop left open."""
-
-    shard: int
-    accounts: Accounts | None
-
-
 Exchange = Callable[[Report], Awaitable[Orders]]
 
 
 class Worker:
-    def __init__(self, name: str, plan: Plan, folder: Folder, exchange: Exchange) -> None:
-        self._name, self._plan, self._folder, self._exchange = name, plan, folder, exchange
+    def __init__(self, name: str, work: Work[Any, Any], folder: Folder, exchange: Exchange) -> None:
+        self._name, self._work, self._folder, self._exchange = name, work, folder, exchange
         self._stop: Stop | None = None
         self._open: set[asyncio.Task[Any]] = set()
         self._progress = Report(name, {})
@@ -91,25 +41,22 @@ class Worker:
         asyncio.run_coroutine_threadsafe(self._start(), self._loop).result()
 
     def run_shard(self, shard: int) -> ShardResult:
-        """Evolve one shard and write it. Blocks; called from as many threads as shards should be open at once."""
+        """Work on one shard and write it. Blocks; called from as many threads as shards should be open at once."""
         if self._stop:
             return ShardResult(shard, None)
         try:
-            seeds = read_seed_shard(self._folder, shard)
-            known = read_ledger(self._folder, shard, is_usable)
-            if self._plan.retry_failed:
-                known = without_failures(known)
+            items = self._work.read(self._folder, shard)
+            known = self._work.known(self._folder, shard)
             ledger = open_ledger(self._folder, shard)
-            teacher = RememberingTeacher(self._plan, self._teachers, shard, known, ledger, self._paid)
+            teacher = RememberingTeacher(self._work.roles, self._teachers, shard, known, ledger, self._paid)
             try:
-                work = self._evolve(seeds, teacher)
-                outcomes = asyncio.run_coroutine_threadsafe(work, self._loop).result()
+                running = self._run(items, teacher)
+                outcomes = asyncio.run_coroutine_threadsafe(running, self._loop).result()
             finally:
                 ledger.close()  # before the shard says that it is finished
             if outcomes is None:
                 return ShardResult(shard, None)
-            accounts = count(outcomes, len(seeds), self._plan.method.generations, teacher)
-            write_shard(self._folder, shard, outcomes, accounts, self._plan.method.generations)
+            accounts = self._work.write(self._folder, shard, items, outcomes, teacher.used.usage)
             self._loop.call_soon_threadsafe(self._finished_one)
             return ShardResult(shard, accounts)
         except EvolrayError as error:
@@ -134,7 +81,7 @@ class Worker:
             self._loop.close()
 
     async def _start(self) -> None:
-        self._teachers = Teachers(self._plan)
+        self._teachers = Teachers(self._work)
         self._trading = asyncio.Lock()
         await self._trade()
         self._heartbeat = asyncio.create_task(self._beat())
@@ -175,7 +122,7 @@ class Worker:
         await self._trade()
 
     def _halt(self, stop: Stop) -> None:
-        """No new calls from now on; those in flight get a moment to be answered, then every lineage is dropped."""
+        """No new calls from now on; those in flight get a moment to be answered, then every item is dropped."""
         if self._stop:
             return
         self._stop = stop
@@ -190,9 +137,9 @@ class Worker:
         for task in self._open:
             task.cancel()
 
-    async def _evolve(self, seeds: list[Seed], teacher: RememberingTeacher) -> list[Outcome] | None:
-        """All outcomes of the shard's lineages, or None when the run stops first."""
-        task = asyncio.create_task(self._gather(seeds, teacher))
+    async def _run(self, items: Sequence[Any], teacher: RememberingTeacher) -> list[Any] | None:
+        """All outcomes of the shard's items, or None when the run stops first."""
+        task = asyncio.create_task(self._gather(items, teacher))
         self._open.add(task)
         if self._stop:
             task.cancel()
@@ -205,35 +152,22 @@ class Worker:
         finally:
             self._open.discard(task)
 
-    async def _gather(self, seeds: list[Seed], teacher: RememberingTeacher) -> list[Outcome]:
-        async with asyncio.TaskGroup() as lineages:
-            tasks = [
-                lineages.create_task(evolve_lineage(seed, self._plan.method, teacher, self._ended)) for seed in seeds
-            ]
-        return [outcome for task in tasks for outcome in task.result()]
+    async def _gather(self, items: Sequence[Any], teacher: RememberingTeacher) -> list[Any]:
+        by_item: list[list[Any]] = [[] for _ in items]
+        async with asyncio.TaskGroup() as group:
+            for item, outcomes in zip(items, by_item, strict=True):
+                group.create_task(self._work.run(item, teacher, partial(self._ended, outcomes)))
+        return [outcome for outcomes in by_item for outcome in outcomes]
 
     def _finished_one(self) -> None:
         self._progress.shards_finished += 1
 
-    def _ended(self, outcome: Outcome) -> None:
-        self._progress.lineages.tally(outcome)
+    def _ended(self, outcomes: list[Any], outcome: Any) -> None:
+        outcomes.append(outcome)
+        self._work.tally(self._progress.accounts, outcome)
 
-    def _paid(self, purpose: Purpose, usage: Spent) -> None:
-        self._progress.lineages.spend(purpose, usage)
-
-
-def count(outcomes: list[Outcome], roots: int, generations: int, teacher: RememberingTeacher) -> Accounts:
-    """A shard's accounts; what went in is known from its seeds alone."""
-    accounts = Accounts(usage=teacher.used.usage)
-    for generation in range(generations + 1):
-        accounts.incoming[generation] = roots
-    for outcome in outcomes:
-        accounts.count(outcome)
-    return accounts
-
-
-def stop_kind(error: EvolrayError) -> StopKind:
-    return next((kind for kind, type_ in ERRORS.items() if kind != "error" and isinstance(error, type_)), "error")
+    def _paid(self, purpose: Purpose, usage: Usage) -> None:
+        self._progress.accounts.spend(purpose, usage)
 
 
 def first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from evolray.config import BudgetConfig, EvolveConfig, from_mapping
-from evolray.evolve.coordinator import Coordinator, totals
+from evolray.engine.coordinator import Coordinator
+from evolray.engine.messages import Report, Stop
+from evolray.engine.spending import totals
 from evolray.evolve.plan import make_plan
-from evolray.evolve.worker import Report, Stop
 from evolray.pool.accounts import Accounts
 from evolray.pool.accounts import Usage as Paid
 from evolray.teachers.throttle import Usage as Seen
@@ -32,8 +33,8 @@ def coordinator(
     )
 
 
-def report(worker: str, seen: Seen | None = None, **lineages: Any) -> Report:
-    return Report(worker, {"teacher": seen or Seen()}, Accounts(**lineages), shards_open=2)
+def report(worker: str, seen: Seen | None = None, **accounts: Any) -> Report:
+    return Report(worker, {"teacher": seen or Seen()}, Accounts(**accounts), shards_open=2)
 
 
 def test_the_first_reason_to_stop_counts_and_every_worker_hears_of_it() -> None:
@@ -56,7 +57,7 @@ def test_a_snapshot_sums_all_workers_and_what_was_there_before() -> None:
     one.exchange(report("b", Seen(in_flight=4, refused=1), outcomes=done, usage={"judge": Paid(2, 20, 200)}), 0.1)
     one.exchange(report("a", Seen(in_flight=1), outcomes=done), 0.2)
     now = one.snapshot()
-    assert now.lineages.outcomes == {(0, "seed", "kept", ""): 11, (1, "deepen", "eliminated", "refusal"): 3}
+    assert now.accounts.outcomes == {(0, "seed", "kept", ""): 11, (1, "deepen", "eliminated", "refusal"): 3}
     assert (now.calls, now.prompt_tokens, now.completion_tokens) == (7 + 1 + 2, 70 + 10 + 20, 700 + 100 + 200)
     assert (now.in_flight, now.refused, now.shards_open, now.limit) == (1 + 4, 3, 2 + 2, 10 + 10)
     assert now.cost == pytest.approx((80 * 1000 + 800 * 2000 + 200 * 1000) / 1e6)

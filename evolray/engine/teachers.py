@@ -1,12 +1,12 @@
 """The teachers of one actor: a gate per endpoint, a teacher per role, and the ledger in front of them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from time import monotonic
-from typing import Protocol
+from typing import Any, Protocol
 
-from evolray.evolve.plan import Plan, Role
-from evolray.method.elimination import parse_verdict
+from evolray.engine.roles import Role
+from evolray.engine.work import Work
 from evolray.method.teacher import Call, Completion, Purpose, Teacher
 from evolray.pool.accounts import Accounts, Usage
 from evolray.pool.ledger import Entry, Ledger, entry_key
@@ -51,11 +51,11 @@ class GatedTeacher:
 class Teachers:
     """Built on the event loop that makes the calls. Roles with the same settings share a teacher."""
 
-    def __init__(self, plan: Plan) -> None:
-        self.gates = {group: Gate() for group in plan.groups}
+    def __init__(self, work: Work[Any, Any]) -> None:
+        self.gates = {group: Gate() for group in work.groups}
         self.by_purpose: dict[Purpose, QueuedTeacher] = {}
-        for purpose, role in plan.roles.items():
-            same = next((other for other in self.by_purpose if plan.roles[other] == role), None)
+        for purpose, role in work.roles.items():
+            same = next((other for other in self.by_purpose if work.roles[other] == role), None)
             self.by_purpose[purpose] = self.by_purpose[same] if same else _teacher(role, self.gates[role.group])
 
     async def close(self) -> None:
@@ -69,7 +69,7 @@ class RememberingTeacher:
 
     def __init__(
         self,
-        plan: Plan,
+        roles: Mapping[Purpose, Role],
         teachers: Teachers,
         shard: int,
         known: dict[str, Entry],
@@ -78,7 +78,7 @@ class RememberingTeacher:
     ) -> None:
         """`paid` is told of every new answer; `known` is what earlier attempts at the shard were answered."""
         self._teachers, self._shard, self._known, self._ledger, self._paid = teachers, shard, known, ledger, paid
-        self._fingerprints = {purpose: role.fingerprint for purpose, role in plan.roles.items()}
+        self._fingerprints = {purpose: role.fingerprint for purpose, role in roles.items()}
         self.used = Accounts()
         """`usage` by purpose over all answers, replayed ones included"""
 
@@ -99,21 +99,10 @@ class RememberingTeacher:
         )  # fmt: skip
 
     def _key(self, call: Call) -> str:
-        texts = [part for turn in call.messages for part in (turn.role, turn.content)]
-        return entry_key(
-            call.record_id, call.purpose, str(call.attempt), self._fingerprints[call.purpose], *texts
-        )  # fmt: skip
-
-
-def without_failures(known: dict[str, Entry]) -> dict[str, Entry]:
-    """What a retry of failed calls takes as it is: all but the answers of judges that never came to a verdict."""
-    settled = {entry.record_id for entry in known.values() if entry.purpose == "judge" and is_usable(entry)}
-    return {key: entry for key, entry in known.items() if is_usable(entry) or entry.record_id in settled}
-
-
-def is_usable(entry: Entry) -> bool:
-    """Whether the answer is one: what a judge says may be no verdict."""
-    return entry.purpose != "judge" or parse_verdict(entry.text) is not None
+        parts = [part for turn in call.messages for part in (turn.role, turn.content)]
+        if call.prompt is not None or call.max_tokens is not None or call.stop:
+            parts.append(repr((call.prompt, call.max_tokens, call.stop)))
+        return entry_key(call.record_id, call.purpose, str(call.attempt), self._fingerprints[call.purpose], *parts)
 
 
 def _teacher(role: Role, gate: Gate) -> QueuedTeacher:

@@ -1,4 +1,4 @@
-"""Evolution on Ray: a Ray Data actor pool works through the shards, one coordinator shares out what is limited.
+"""The engine on Ray: a Ray Data actor pool works through the shards, one coordinator shares out what is limited.
 
 Descriptors of shards go in, rows of accounts come out: neither the driver's memory nor what Ray moves grows with the
 texts. An actor that dies is replaced by Ray Data and its shards run again, from the ledger. The coordinator lives on
@@ -24,13 +24,13 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from evolray.cluster.terminal import interrupted_by_sigterm, without_known_noise
 from evolray.config import EngineConfig
+from evolray.engine.coordinator import Coordinator
+from evolray.engine.messages import Orders, Report, Snapshot, Stop, why_unfinished
+from evolray.engine.work import Work
+from evolray.engine.worker import Worker
 from evolray.errors import EvolrayError
-from evolray.evolve.coordinator import Coordinator
-from evolray.evolve.plan import Plan
-from evolray.evolve.progress import Snapshot
-from evolray.evolve.worker import Orders, Report, Stop, Worker
 from evolray.pool.accounts import Accounts
-from evolray.pool.layout import open_folder
+from evolray.pool.layout import Folder
 
 if TYPE_CHECKING:
     import ray.data
@@ -46,22 +46,21 @@ ACTORS_READY_SECONDS = 60
 
 
 def run_shards(
-    plan: Plan,
+    work: Work[Any, Any],
     coordinator: Coordinator,
-    run: str,
+    folder: Folder,
     shards: list[int],
     engine: EngineConfig,
-    shards_per_actor: int,
     show: Callable[[Snapshot], None],
 ) -> tuple[dict[int, Accounts], Stop | None]:
-    """Evolve the shards of a run directory. Returns the accounts of those finished, and why it stopped if it did.
+    """Work on shards of a run directory. The accounts of those that are finished, and why not all are, if so.
 
     `show` is called about twice a second. KeyboardInterrupt stops the run, within `STOP_SECONDS`.
     """
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     actor = CoordinatorActor.options(scheduling_strategy=here).remote(coordinator)  # type: ignore[attr-defined]
-    actor.entrust.remote(_keys(plan))
-    rows = _dataset(plan, actor, run, shards, engine, shards_per_actor)
+    actor.entrust.remote(_keys(work))
+    rows = _dataset(work, actor, folder, shards, engine)
     consumer = Consumer(rows)
     with interrupted_by_sigterm():
         if not _interrupted(lambda: _wait_for_workers(consumer, actor), actor):
@@ -70,7 +69,7 @@ def run_shards(
     stop: Stop | None = ray.get(actor.stopped.remote())
     if consumer.error and not stop:
         raise EvolrayError(f"Ray gave up: {_first_line(consumer.error)}") from consumer.error
-    return consumer.finished, stop
+    return consumer.finished, why_unfinished(shards, consumer.finished, stop)
 
 
 def _wait_for_workers(consumer: "Consumer", coordinator: Any) -> None:
@@ -95,18 +94,17 @@ def _interrupted(wait: Callable[[], None], coordinator: Any) -> bool:
     return False
 
 
-def _keys(plan: Plan) -> dict[str, str]:
-    names = {endpoint.api_key_env for endpoint in plan.endpoints}
+def _keys(work: Work[Any, Any]) -> dict[str, str]:
+    names = {endpoint.api_key_env for endpoint in work.endpoints}
     return {name: os.environ[name] for name in names if name in os.environ}
 
 
 class Shards:
     """What Ray Data runs: an actor with a worker. Never raises, since that would end the job with a traceback."""
 
-    def __init__(self, plan: Plan, run: str, coordinator: Any) -> None:
+    def __init__(self, work: Work[Any, Any], folder: Folder, coordinator: Any) -> None:
         name = f"{ray.get_runtime_context().get_node_id()[:8]}-{uuid.uuid4().hex[:8]}"
-        folder = open_folder(run)
-        # What is loaded by now stays. Left to itself, the collector scans it and all open lineages again and again, and
+        # What is loaded by now stays. Left to itself, the collector scans it and all open items again and again, and
         # took a fifth of the time per call.
         gc.collect()
         gc.freeze()
@@ -119,7 +117,7 @@ class Shards:
             orders: Orders = await coordinator.exchange.remote(report)
             return orders
 
-        self._worker = Worker(name, plan, folder, exchange)
+        self._worker = Worker(name, work, folder, exchange)
 
     def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         results = [self._worker.run_shard(int(shard)) for shard in batch["shard"]]
@@ -172,7 +170,9 @@ class Metrics:
         self._calls = Counter("evolray_calls", "Answered calls.", ("purpose",))
         self._tokens = Counter("evolray_tokens", "Tokens of answered calls.", ("purpose", "side"))
         self._cost = Counter("evolray_cost", "Cost of answered calls at the config's prices.")
-        self._outcomes = Counter("evolray_outcomes", "Ended generations of lineages.", ("generation", "fate", "reason"))
+        self._outcomes = Counter(
+            "evolray_outcomes", "What became of what was asked about.", ("generation", "fate", "reason")
+        )
         self._refused = Counter("evolray_refused_calls", "Calls that an endpoint refused (HTTP 429).", ("endpoint",))
         self._in_flight = Gauge("evolray_calls_in_flight", "Calls in flight.", ("endpoint",))
         self._gathered, self._refusals, self._recorded = Accounts(), Tally[str](), 0.0
@@ -180,7 +180,7 @@ class Metrics:
 
     def observe(self, report: Report, coordinator: Coordinator) -> None:
         """Gathers reports and hands them on once a second, since every recorded value costs Ray some CPU."""
-        self._gathered.add(Accounts(outcomes=report.lineages.outcomes, usage=report.lineages.usage))
+        self._gathered.add(Accounts(outcomes=report.accounts.outcomes, usage=report.accounts.usage))
         for group, seen in report.usage.items():
             self._refusals[group] += seen.refused
         if time.monotonic() - self._recorded >= METRICS_SECONDS:
@@ -229,11 +229,11 @@ class Consumer(threading.Thread):
 
 
 def _dataset(
-    plan: Plan, coordinator: Any, run: str, shards: list[int], engine: EngineConfig, shards_per_actor: int
+    work: Work[Any, Any], coordinator: Any, folder: Folder, shards: list[int], engine: EngineConfig
 ) -> "ray.data.Dataset":
     import ray.data  # here, so that the coordinator's process need not load it
 
-    actors = min(engine.actors, len(shards))
+    actors, shards_per_actor = min(engine.actors, len(shards)), work.shards_in_flight(engine)
     context = ray.data.DataContext.get_current().copy()
     context.enable_progress_bars = False  # ours says more
     context.print_on_execution_start = False
@@ -251,7 +251,7 @@ def _dataset(
         descriptors = ray.data.from_items([{"shard": shard} for shard in shards], override_num_blocks=len(shards))
         return descriptors.map_batches(
             Shards,
-            fn_constructor_args=(plan, run, coordinator),
+            fn_constructor_args=(work, folder, coordinator),
             batch_size=None,
             batch_format="numpy",
             num_cpus=engine.cpus_per_actor,
