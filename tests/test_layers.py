@@ -62,7 +62,7 @@ SWEEP = (
     "evolray.checkpoints", "evolray.display", "evolray.sweep", "rich",
 )  # fmt: skip
 # What runs inside the sandbox: nothing but the interpreter is there.
-SANDBOXED = ()
+SANDBOXED = ("evolray.evaluate.execution.inside",)
 # The method depends on nothing but its arguments: no clock, no environment, no random state that others share.
 IMPURE = (
     "time", "datetime", "os", "sys", "io", "pathlib", "tempfile", "socket", "subprocess", "threading", "asyncio",
