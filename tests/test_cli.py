@@ -70,7 +70,7 @@ def here(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     def run_shards(
         work: Work[Any, Any], coordinator: Coordinator, folder: Folder, shards: list[int], engine: Any, show: Any
     ) -> tuple[dict[int, Accounts], Stop | None]:
-        here.before(coordinator)
+        stand_in.before(coordinator)
 
         async def exchange(report: Report) -> Orders:
             return coordinator.exchange(report, time.monotonic())
@@ -83,11 +83,11 @@ def here(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         finished = {result.shard: result.accounts for result in results if result.accounts}
         return finished, why_unfinished(shards, finished, coordinator.stopped)
 
-    here = SimpleNamespace(run_shards=run_shards, cluster=nullcontext, before=lambda coordinator: None)
-    monkeypatch.setitem(sys.modules, "evolray.engine.on_ray", here)  # type: ignore[arg-type]
-    monkeypatch.setattr(sys.modules["evolray.engine"], "on_ray", here, raising=False)
+    stand_in = SimpleNamespace(run_shards=run_shards, cluster=nullcontext, before=lambda coordinator: None)
+    monkeypatch.setitem(sys.modules, "evolray.engine.on_ray", stand_in)  # type: ignore[arg-type]
+    monkeypatch.setattr(sys.modules["evolray.engine"], "on_ray", stand_in, raising=False)
     monkeypatch.setattr(worker_module, "EXCHANGE_SECONDS", 0.005)
-    return here
+    return stand_in
 
 
 @pytest.fixture

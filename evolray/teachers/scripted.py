@@ -31,10 +31,9 @@ class ScriptedTeacher:
             raise answer
         if isinstance(answer, Completion):
             return replace(answer, text=storable(answer.text))
-        prompt_characters = sum(len(turn.content) for turn in call.messages)
         return Completion(
             text=storable(answer),
-            prompt_tokens=prompt_characters // 4,
+            prompt_tokens=call.characters // 4,
             completion_tokens=len(answer) // 4,
             model="scripted",
         )

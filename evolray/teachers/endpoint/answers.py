@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 
 from evolray.method.teacher import Completion
+from evolray.teachers.endpoint.requests import CHAT, CONTINUATION
 from evolray.teachers.endpoint.settings import Endpoint
 
 MAX_RETRY_AFTER_SECONDS = 120.0
@@ -19,8 +20,8 @@ MAX_TEXT_CHARACTERS = 10_000_000
 CHARACTERS_PER_TOKEN = 4
 
 
-def read_completion(answer: bytes, prompt_characters: int, model: str) -> Completion | None:
-    """The chat completion in a body, or None when it is not one.
+def read_completion(answer: bytes, prompt_characters: int, model: str, is_chat: bool = True) -> Completion | None:
+    """The completion in a body, of a chat or of a text that was continued; None when it is not one.
 
     A message without content is a completion with the text "" when the endpoint says why it ended (a content filter, a
     tool call, the length limit): asking again would buy the same. Lone surrogates become U+FFFD, so that every text can
@@ -29,7 +30,7 @@ def read_completion(answer: bytes, prompt_characters: int, model: str) -> Comple
     try:
         body = json.loads(answer)
         choice = body["choices"][0]
-        content = choice["message"].get("content")
+        content = choice["message"].get("content") if is_chat else choice.get("text")
         finish_reason = choice.get("finish_reason")
         usage = body.get("usage")
         named = body.get("model")
@@ -103,12 +104,17 @@ def redacted(text: str, key: str) -> str:
     return re.sub(r"(?i)\b(sk-|bearer\s+)[\w*.\-]{4,}", r"\1***", text)[:300]
 
 
-def hopeless_message(endpoint: Endpoint, status: int, said: str) -> str:
+def hopeless_message(endpoint: Endpoint, status: int, said: str, path: str = CHAT) -> str:
     """One line for an answer that no call of this run can escape."""
     what = {
         401: f"refuses the key in {endpoint.api_key_env}",
         402: f"wants payment for the account of the key in {endpoint.api_key_env}",
         403: f"does not let the key in {endpoint.api_key_env} use {endpoint.model!r}",
-        404: f"does not know the model {endpoint.model!r} or the path /chat/completions: check model and base_url",
+        404: f"does not know the model {endpoint.model!r} or the path {path}: check model and base_url",
     }.get(status, "redirects elsewhere: set base_url to the final address" if status < 400 else "refuses the request")
+    if path == CONTINUATION and status in (404, 405):
+        what = (
+            f"does not continue texts with the model {endpoint.model!r} (path {path}), which a prompt that is no "
+            "conversation needs: choose prompt=instruct, or another base_url or model"
+        )
     return f"{endpoint.shown_url} {what} (HTTP {status}{f': {said}' if said else ''})"

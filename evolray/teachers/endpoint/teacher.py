@@ -4,7 +4,7 @@ The client sends; everything that decides whether a run survives is here: which 
 gate learns from them, and what stops the run.
 
     answer                                          consequence
-    200 with a chat completion                      Completion
+    200 with a completion                           Completion
     200 with anything else                          retried, then TeacherError "malformed"
     429                                             gate pauses; retried, then TeacherError "rate_limited"
     408 409 425 5xx, timeout, dropped connection    retried, then TeacherError "server_error" | "timeout" | "connection"
@@ -18,7 +18,6 @@ Not promised: that a call was not served, and billed, when its connection droppe
 """
 
 import asyncio
-import json
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -35,6 +34,7 @@ from evolray.teachers.endpoint.answers import (
     server_message,
 )
 from evolray.teachers.endpoint.client import Failure, connection_reason, failure_of, open_client
+from evolray.teachers.endpoint.requests import Request, make_request
 from evolray.teachers.endpoint.settings import Endpoint
 from evolray.teachers.throttle import Gate
 
@@ -80,13 +80,13 @@ class EndpointTeacher:
 
     async def complete(self, call: Call, priority: int = 0) -> Completion:
         """Answer one call. Raises TeacherError for this call, EndpointError when the run cannot go on."""
-        body, prompt_characters = self._request(call)
+        request = make_request(self.endpoint, self._fields, call)
         retries = tries = 0
         while True:
-            reserved = prompt_characters // CHARACTERS_PER_TOKEN + int(self._mean_completion_tokens)
+            reserved = request.characters // CHARACTERS_PER_TOKEN + int(self._mean_completion_tokens)
             await self._gate.acquire(priority, reserved)
             responses_before = self._responses
-            outcome = await self._try(body, prompt_characters, reserved)
+            outcome = await self._try(request, reserved)
             if isinstance(outcome, Completion):
                 return outcome
             if outcome.cause == "bad_request":
@@ -102,15 +102,7 @@ class EndpointTeacher:
     async def close(self) -> None:
         await self._client.close()
 
-    def _request(self, call: Call) -> tuple[bytes, int]:
-        messages = [{"role": turn.role, "content": turn.content} for turn in call.messages]
-        if self.endpoint.system and (not messages or messages[0]["role"] != "system"):
-            messages.insert(0, {"role": "system", "content": self.endpoint.system})
-        characters = sum(len(message["content"]) for message in messages)
-        # ASCII escapes: whatever an instruction holds, lone surrogates included, is valid JSON in valid UTF-8.
-        return json.dumps({**self._fields, "messages": messages}).encode("ascii"), characters
-
-    async def _try(self, body: bytes, prompt_characters: int, reserved: int) -> Completion | Trouble:
+    async def _try(self, request: Request, reserved: int) -> Completion | Trouble:
         """One request. The slot is given back on every way out."""
         trouble = Trouble("connection", "")
         settled = False
@@ -120,12 +112,12 @@ class EndpointTeacher:
             started = self._clock()
             try:
                 async with asyncio.timeout(self.endpoint.timeout_seconds):
-                    answer = await self._client.post("/chat/completions", cast_to=bytes, content=body)
+                    answer = await self._client.post(request.path, cast_to=bytes, content=request.body)
             except Exception as error:
-                trouble = self._trouble(error)
+                trouble = self._trouble(error, request)
             else:
                 self._heard()
-                completion = read_completion(answer, prompt_characters, self.endpoint.model)
+                completion = read_completion(answer, request.characters, self.endpoint.model, request.is_chat)
                 if completion is not None:
                     settled = True
                     self._mean_completion_tokens += 0.05 * (completion.completion_tokens - self._mean_completion_tokens)
@@ -133,7 +125,7 @@ class EndpointTeacher:
                         self._clock() - started, completion.prompt_tokens, completion.completion_tokens, reserved
                     )
                     return completion
-                trouble = Trouble("malformed", "the answer is not a chat completion with a text")
+                trouble = Trouble("malformed", f"the answer is not a {'chat ' * request.is_chat}completion with a text")
             settled = True
             if trouble.cause == "rate_limited":
                 self._gate.refused(trouble.retry_after, reserved)
@@ -144,13 +136,13 @@ class EndpointTeacher:
             if not settled:
                 self._gate.abandoned()
 
-    def _trouble(self, error: Exception) -> Trouble:
+    def _trouble(self, error: Exception, request: Request) -> Trouble:
         """What a failed request means. Raises EndpointError when it means the end of the run."""
         failure = failure_of(error)
         if failure is None:
             raise error
         if failure.kind == "status":
-            return self._status_trouble(failure)
+            return self._status_trouble(failure, request)
         if failure.kind == "timeout":
             return Trouble("timeout", f"no answer in {self.endpoint.timeout_seconds:g} s")
         if failure.kind == "not_http":
@@ -165,7 +157,7 @@ class EndpointTeacher:
             self._end(f"{self.endpoint.shown_url} is gone: {reason}; nothing was answered for {silent_seconds:.0f} s")
         return Trouble("connection", reason)
 
-    def _status_trouble(self, refusal: Failure) -> Trouble:
+    def _status_trouble(self, refusal: Failure, request: Request) -> Trouble:
         self._heard()
         status = refusal.status
         said = redacted(server_message(refusal.body), self._key)
@@ -177,7 +169,7 @@ class EndpointTeacher:
             cause = "timeout" if status == 408 else "server_error"
             return Trouble(cause, f"HTTP {status} {said}".strip(), retry_after_seconds(refusal.headers))
         if status in HOPELESS or status < 400:
-            self._end(hopeless_message(self.endpoint, status, said))
+            self._end(hopeless_message(self.endpoint, status, said, request.path))
         return Trouble("bad_request", f"HTTP {status} {said}".strip())
 
     def _heard(self) -> None:

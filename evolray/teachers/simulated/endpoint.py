@@ -7,16 +7,16 @@ import math
 import time
 from array import array
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from random import Random
 from statistics import NormalDist
-from typing import get_args
 
 from aiohttp import web
 
 from evolray.method.teacher import Completion, Purpose
 from evolray.teachers.simulated import SimulatedTeacher
+from evolray.teachers.simulated.length import shorten, tokens
 from evolray.teachers.simulated.settings import FAULTS, ServerSettings
 from evolray.teachers.simulated.wire import (
     MALFORMED,
@@ -28,7 +28,7 @@ from evolray.teachers.simulated.wire import (
     too_many_requests,
 )
 
-KINDS: tuple[Purpose, ...] = get_args(Purpose)
+KINDS: tuple[Purpose, ...] = ("evolve", "judge", "respond")  # what a text can be recognised as
 
 
 @dataclass
@@ -69,6 +69,7 @@ class SimulatedEndpoint:
     def app(self) -> web.Application:
         app = web.Application(client_max_size=64 * 2**20)
         app.router.add_post("/v1/chat/completions", self.complete)
+        app.router.add_post("/v1/completions", self.continue_text)
         app.router.add_get("/v1/models", self.list_models)
         app.router.add_get("/stats", self.show_stats)
         app.router.add_get("/timeline", self.show_timeline)
@@ -110,6 +111,12 @@ class SimulatedEndpoint:
     # ---- one request ----
 
     async def complete(self, http: web.Request) -> web.StreamResponse:
+        return await self._handle(http, is_chat=True)
+
+    async def continue_text(self, http: web.Request) -> web.StreamResponse:
+        return await self._handle(http, is_chat=False)
+
+    async def _handle(self, http: web.Request, is_chat: bool) -> web.StreamResponse:
         start = time.monotonic()
         stats = self.stats
         stats.requests += 1
@@ -117,7 +124,7 @@ class SimulatedEndpoint:
         stats.peak_in_flight = max(stats.peak_in_flight, stats.in_flight)
         try:
             self._check_key(http)
-            request = self._read(await http.read())
+            request = self._read(await http.read(), is_chat)
             self._check_rate()
             return await self._settle(request, http, start)
         except Refusal as refusal:
@@ -158,7 +165,7 @@ class SimulatedEndpoint:
                 return web.Response(body=body, content_type=content_type)
             completion = self._shorten(self._teacher.answer(request.messages), request, fault)
             self._account(request, completion, start)
-            return completion_response(completion, request.model, self.stats.answered)
+            return completion_response(completion, request, self.stats.answered)
 
     def _check_key(self, http: web.Request) -> None:
         expected = self.settings.api_key
@@ -166,8 +173,8 @@ class SimulatedEndpoint:
         if expected and not hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode()):
             raise Refusal(401, "Incorrect API key provided.", "invalid_api_key")
 
-    def _read(self, body: bytes) -> Request:
-        request = read_request(body, self.settings.models)
+    def _read(self, body: bytes, is_chat: bool) -> Request:
+        request = read_request(body, self.settings.models, is_chat)
         if request.key not in self._answered:
             self._answered[request.key] = False
             self.stats.distinct_prompts += 1
@@ -223,16 +230,12 @@ class SimulatedEndpoint:
         return self.settings.latency_seconds * math.exp(self.settings.sigma * self._normal.inv_cdf(share))
 
     def _shorten(self, completion: Completion, request: Request, fault: str | None) -> Completion:
-        text, finish_reason = completion.text, completion.finish_reason
         if fault == "empty":
-            text = ""
-        elif fault == "truncated":
-            text, finish_reason = text[: max(1, len(text) // 2)], "length"
-        elif request.max_tokens and completion.completion_tokens > request.max_tokens:
-            text, finish_reason = text[: 4 * request.max_tokens], "length"
-        if text == completion.text and finish_reason == completion.finish_reason:
-            return completion
-        return Completion(text, finish_reason, completion.prompt_tokens, (len(text) + 3) // 4, completion.model)
+            return replace(completion, text="", completion_tokens=0)
+        if fault == "truncated":
+            text = completion.text[: max(1, len(completion.text) // 2)]
+            return replace(completion, text=text, finish_reason="length", completion_tokens=tokens(len(text)))
+        return shorten(completion, request.max_tokens, request.stop)
 
     def _account(self, request: Request, completion: Completion, start: float) -> None:
         stats = self.stats

@@ -5,7 +5,7 @@ So that the real client is what is tested: it queues, refuses, drops, hangs and 
     python -m evolray.teachers.simulated.server --port 8000 --latency 1.0 --sigma 0.8 --capacity 64 --rpm 6000 \\
         --fault 429=0.02,500=0.02,drop=0.01,hang=0.01,malformed=0.01,truncated=0.01,empty=0.01
 
-    POST /v1/chat/completions   GET /v1/models      as OpenAI has them (no streaming, one choice)
+    POST /v1/chat/completions   POST /v1/completions   GET /v1/models      as OpenAI has them (no streaming, one choice)
     GET /stats                  counters; see `endpoint.Stats`
     GET /timeline               [[start_seconds, end_seconds, kind], ...] of the answered requests
     POST /reset                 forgets counters, timeline and prompts, and starts the clock and the faults anew

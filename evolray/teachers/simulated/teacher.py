@@ -17,9 +17,11 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from evolray.method.teacher import Call, Completion
+from evolray.records import Turn
 from evolray.teachers.simulated import arithmetic, phrases
 from evolray.teachers.simulated.data import data_block
 from evolray.teachers.simulated.draw import Chance, draw_clause, fill
+from evolray.teachers.simulated.length import shorten, tokens
 from evolray.teachers.simulated.prompts import (
     CODE_METHODS,
     FIRST,
@@ -70,14 +72,15 @@ class SimulatedTeacher:
 
     async def complete(self, call: Call, priority: int = 0) -> Completion:
         await asyncio.sleep(0)  # others on the loop get their turn, as they would with a real endpoint
-        return self.answer(call.messages)
+        messages = call.messages if call.prompt is None else (Turn("user", call.prompt),)
+        return shorten(self.answer(messages), call.max_tokens, call.stop)
 
     def answer(self, messages: Sequence[Message]) -> Completion:
         """Answer the last user message. Token counts are estimates: four characters to a token."""
         prompt = next((message.content for message in reversed(messages) if message.role == "user"), "")
         text, finish_reason = self._text(prompt)
         asked = sum(len(message.content) for message in messages)
-        return Completion(text, finish_reason, (asked + 3) // 4, (len(text) + 3) // 4, self.model)
+        return Completion(text, finish_reason, tokens(asked), tokens(len(text)), self.model)
 
     def _text(self, prompt: str) -> tuple[str, str]:
         if prompt.endswith(VERDICT_CUE) and FIRST in prompt:

@@ -26,13 +26,18 @@ class Message(NamedTuple):
 
 
 class Request(NamedTuple):
-    """A valid request. `key` is an 8-byte hash of all messages; `max_tokens` 0 means as many as it takes."""
+    """A valid request. `key` is an 8-byte hash of all that is asked; `max_tokens` 0 means as many as it takes.
+
+    A text to be continued is answered as if it were a user's message.
+    """
 
     model: str
     messages: tuple[Message, ...]
     key: int
     purpose: Purpose
     max_tokens: int
+    stop: tuple[str, ...]
+    is_chat: bool
 
 
 class Refusal(Exception):
@@ -43,23 +48,35 @@ class Refusal(Exception):
         self.status, self.message, self.code, self.headers = status, message, code, headers
 
 
-def read_request(body: bytes, models: Collection[str]) -> Request:
+def read_request(body: bytes, models: Collection[str], is_chat: bool = True) -> Request:
     """Raises Refusal for a body that is no request (400) and for a model that is not served (404)."""
     try:
         data = json.loads(body)
-        messages = tuple(Message(str(one["role"]), _plain_text(one["content"])) for one in data["messages"])
+        if is_chat:
+            messages = tuple(Message(str(one["role"]), _plain_text(one["content"])) for one in data["messages"])
+        else:
+            messages = (Message("user", _text(data["prompt"])),)
         model = str(data["model"])
         max_tokens = int(data.get("max_completion_tokens") or data.get("max_tokens") or 0)
+        stop = data.get("stop") or ()
+        stop = (stop,) if isinstance(stop, str) else tuple(map(_text, stop))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise Refusal(400, "Expected a JSON object with model and messages.", "invalid_request") from error
+        asked = "messages" if is_chat else "prompt"
+        raise Refusal(400, f"Expected a JSON object with model and {asked}.", "invalid_request") from error
     if not messages or data.get("stream"):
         raise Refusal(400, "Expected at least one message and no stream.", "invalid_request")
     if model not in models:
         raise Refusal(404, f"The model `{model}` does not exist.", "model_not_found")
-    text = "\0".join(f"{role}\1{content}" for role, content in messages)
+    text = "\0".join(f"{role}\1{content}" for role, content in messages) if is_chat else messages[0].content
     digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     prompt = next((message.content for message in reversed(messages) if message.role == "user"), "")
-    return Request(model, messages, int.from_bytes(digest, "little"), kind(prompt), max_tokens)
+    return Request(model, messages, int.from_bytes(digest, "little"), kind(prompt), max_tokens, stop, is_chat)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"expected a text, got {type(value).__name__}")
+    return value
 
 
 def _plain_text(content: Any) -> str:
@@ -80,16 +97,18 @@ def error_response(refusal: Refusal) -> web.Response:
     return web.json_response({"error": error}, status=refusal.status, headers=refusal.headers)
 
 
-def completion_response(completion: Completion, model: str, number: int) -> web.Response:
+def completion_response(completion: Completion, request: Request, number: int) -> web.Response:
+    """In the form of the path that was asked."""
+    message = {"role": "assistant", "content": completion.text}
     body = {
-        "id": f"chatcmpl-{number}",
-        "object": "chat.completion",
+        "id": f"{'chatcmpl' if request.is_chat else 'cmpl'}-{number}",
+        "object": "chat.completion" if request.is_chat else "text_completion",
         "created": int(time.time()),
-        "model": model,
+        "model": request.model,
         "choices": [
             {
                 "index": 0,
-                "message": {"role": "assistant", "content": completion.text},
+                **({"message": message} if request.is_chat else {"text": completion.text}),
                 "logprobs": None,
                 "finish_reason": completion.finish_reason,
             }
