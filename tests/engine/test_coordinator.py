@@ -5,18 +5,16 @@ from typing import Any
 
 import pytest
 
-from evolray.config import BudgetConfig, EvolveConfig, from_mapping
+from evolray.config import BudgetConfig
 from evolray.engine.coordinator import Coordinator
 from evolray.engine.messages import Report, Stop
-from evolray.engine.spending import totals
-from evolray.evolve.plan import make_plan
 from evolray.pool.accounts import Accounts
 from evolray.pool.accounts import Usage as Paid
 from evolray.teachers.throttle import Usage as Seen
+from tests.engine.small import words
 
-PRICES = {
-    "teacher.price_per_million_prompt_tokens": 1000.0,
-    "teacher.price_per_million_completion_tokens": 2000.0,
+PRICES: dict[str, Any] = {
+    "teacher": {"price_per_million_prompt_tokens": 1000.0, "price_per_million_completion_tokens": 2000.0},
     "judge": {"model": "n", "price_per_million_prompt_tokens": 0.0, "price_per_million_completion_tokens": 1000.0},
 }
 
@@ -25,12 +23,11 @@ def coordinator(
     finished: Accounts | None = None,
     spent: dict[str, Paid] | None = None,
     budget: BudgetConfig | None = None,
-    **settings: Any,
+    teacher: dict[str, Any] | None = None,
+    judge: dict[str, Any] | None = None,
 ) -> Coordinator:
-    values = {"run": "r", "seeds.path": "s", "teacher.kind": "simulated", "teacher.max_in_flight": 10, **settings}
-    return Coordinator(
-        make_plan(from_mapping(EvolveConfig, values)), budget or BudgetConfig(), finished or Accounts(), spent or {}
-    )
+    work = words(lambda call: "", {"max_in_flight": 10, **(teacher or {})}, **(judge or {}))
+    return Coordinator(work, budget or BudgetConfig(), finished or Accounts(), spent or {})
 
 
 def report(worker: str, seen: Seen | None = None, **accounts: Any) -> Report:
@@ -50,10 +47,10 @@ def test_the_first_reason_to_stop_counts_and_every_worker_hears_of_it() -> None:
 
 
 def test_a_snapshot_sums_all_workers_and_what_was_there_before() -> None:
-    finished = Accounts(outcomes=Counter({(0, "seed", "kept", ""): 5}), usage={"evolve": Paid(99, 99, 99)})
-    one = coordinator(finished, {"evolve": Paid(7, 70, 700)}, **PRICES)
+    finished = Accounts(outcomes=Counter({(0, "seed", "kept", ""): 5}), usage={"respond": Paid(99, 99, 99)})
+    one = coordinator(finished, {"respond": Paid(7, 70, 700)}, **PRICES)
     done = Counter({(0, "seed", "kept", ""): 2, (1, "deepen", "eliminated", "refusal"): 1})
-    one.exchange(report("a", Seen(in_flight=3, refused=2), outcomes=done, usage={"evolve": Paid(1, 10, 100)}), 0.0)
+    one.exchange(report("a", Seen(in_flight=3, refused=2), outcomes=done, usage={"respond": Paid(1, 10, 100)}), 0.0)
     one.exchange(report("b", Seen(in_flight=4, refused=1), outcomes=done, usage={"judge": Paid(2, 20, 200)}), 0.1)
     one.exchange(report("a", Seen(in_flight=1), outcomes=done), 0.2)
     now = one.snapshot()
@@ -89,7 +86,7 @@ def test_every_group_has_a_limit_of_its_own() -> None:
 
 
 def test_a_spent_budget_stops_the_run_only_when_someone_waits_for_a_call() -> None:
-    one = coordinator(budget=BudgetConfig(calls=5), spent={"evolve": Paid(5, 50, 5)})
+    one = coordinator(budget=BudgetConfig(calls=5), spent={"respond": Paid(5, 50, 5)})
     orders = one.exchange(report("a"), 0.0)
     assert (orders.grants["teacher"].calls, orders.stop) == (0, None)
     stop = one.exchange(report("a", Seen(waiting=1)), 0.1).stop
@@ -108,26 +105,21 @@ def test_calls_in_flight_may_still_end_when_the_budget_is_spent() -> None:
 
 def test_all_limits_of_the_budget_are_named() -> None:
     budget = BudgetConfig(calls=2000, tokens=60_000, money=0.05)
-    one = coordinator(budget=budget, spent={"evolve": Paid(1000, 50_000, 10_000)}, **PRICES)
+    one = coordinator(budget=budget, spent={"respond": Paid(1000, 50_000, 10_000)}, **PRICES)
     stop = one.exchange(report("a", Seen(waiting=1)), 0.0).stop
     assert stop is not None
     assert "1,000 of 2,000 calls, 60,000 of 60,000 tokens, 70.0 of 0.05 money" in stop.message
 
 
 def test_without_a_budget_calls_are_not_counted_out() -> None:
-    one = coordinator(spent={"evolve": Paid(10**9, 10**12, 10**12)})
+    one = coordinator(spent={"respond": Paid(10**9, 10**12, 10**12)})
     orders = one.exchange(report("a", Seen(waiting=100)), 0.0)
     assert (orders.grants["teacher"].calls, orders.stop) == (None, None)
 
 
 def test_what_was_spent_before_is_not_changed_by_what_comes_after() -> None:
-    spent = {"evolve": Paid(1, 2, 3)}
+    spent = {"respond": Paid(1, 2, 3)}
     one = coordinator(spent=spent)
-    one.exchange(report("a", usage={"evolve": Paid(1, 1, 1)}), 0.0)
-    assert spent == {"evolve": Paid(1, 2, 3)}
+    one.exchange(report("a", usage={"respond": Paid(1, 1, 1)}), 0.0)
+    assert spent == {"respond": Paid(1, 2, 3)}
     assert one.snapshot().calls == 2
-
-
-def test_totals_are_of_all_purposes() -> None:
-    assert totals({"evolve": Paid(1, 10, 100), "judge": Paid(2, 20, 200)}) == (3, 330)
-    assert totals({}) == (0, 0)

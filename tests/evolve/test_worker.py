@@ -1,4 +1,4 @@
-"""A worker without a cluster: outcomes, resume, stops, budgets and retries, to the single call."""
+"""Evolution by a worker without a cluster: outcomes, resume, stops, budgets and retries, to the single call."""
 
 import asyncio
 import json
@@ -16,10 +16,9 @@ import pytest
 from evolray.config import EvolveConfig, from_mapping
 from evolray.engine import worker as worker_module
 from evolray.engine.coordinator import Coordinator
-from evolray.engine.messages import Orders, Report, ShardResult, Stop, stop_kind
-from evolray.engine.teachers import Teachers
-from evolray.engine.worker import Worker, first_of
-from evolray.errors import BudgetError, EndpointError, EvolrayError, Interrupted, UserError
+from evolray.engine.messages import Orders, Report, ShardResult, Stop
+from evolray.engine.worker import Worker
+from evolray.errors import EndpointError, EvolrayError
 from evolray.evolve.plan import make_plan
 from evolray.evolve.work import Plan
 from evolray.method.evolution import evolve_lineage
@@ -268,16 +267,6 @@ def test_the_limit_of_calls_in_flight_holds(bench: Bench) -> None:
 
     bench.run(watched, teacher__max_in_flight=5, generations=1)
     assert most == 5
-
-
-def test_roles_with_the_same_settings_share_a_teacher(bench: Bench) -> None:
-    async def build(**settings: Any) -> dict[Any, Any]:
-        return Teachers(make_plan(bench.config(**settings), script=simulated)).by_purpose
-
-    same = asyncio.run(build())
-    assert same["evolve"] is same["judge"] is same["respond"]
-    other = asyncio.run(build(judge={"temperature": 0}))
-    assert other["evolve"] is other["respond"] is not other["judge"]
 
 
 # --- going on ---------------------------------------------------------------------------------------------------------
@@ -631,26 +620,6 @@ def test_what_a_retry_settled_stays_settled(bench: Bench, whole: Whole) -> None:
 
 
 # --- small parts ------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("error", "kind"),
-    [
-        (EndpointError("x"), "endpoint"),
-        (BudgetError("x"), "out_of_budget"),
-        (Interrupted("x"), "interrupted"),
-        (EvolrayError("x"), "error"),
-        (UserError("x"), "error"),
-    ],
-)
-def test_every_error_is_a_kind_of_stop(error: EvolrayError, kind: str) -> None:
-    assert stop_kind(error) == kind
-
-
-def test_of_several_errors_one_of_evolrays_own_comes_first() -> None:
-    ours, other = EndpointError("gone"), ValueError("x")
-    assert first_of(BaseExceptionGroup("", [other, BaseExceptionGroup("", [KeyError("y"), ours])])) is ours
-    assert first_of(BaseExceptionGroup("", [BaseExceptionGroup("", [other]), KeyError("y")])) is other
 
 
 def test_failed_lineages_are_counted_as_failed(bench: Bench) -> None:
