@@ -18,12 +18,14 @@ class SweepConfig:
     problems: dict[str, str] = field(default_factory=dict)
     evaluate: dict[str, Any] = field(default_factory=dict)
     """Settings of `evolray evaluate` that all cells share, nested or dotted."""
-    grid: dict[str, list[Any]] = field(default_factory=dict)
-    """Settings of `evolray evaluate` that vary: {sampling.temperature: [0, 0.2]} doubles the cells."""
+    grid: dict[str, Any] = field(default_factory=dict)
+    """Settings of `evolray evaluate` that vary, nested or dotted, each with a list of values:
+    {sampling.temperature: [0, 0.2]} doubles the cells."""
     jobs: int = 2
     """Jobs at once."""
-    cpus_per_job: float = 1.0
-    """What Ray sets aside for the entry point of a job; its workers ask for their own."""
+    cpus_per_job: float = 0.0
+    """What Ray sets aside for the entry point of a job; its workers ask for their own, and what the entry points hold
+    is missing for them. 0: nothing, and all entry points run on the head node; more spreads them over the nodes."""
     gpus_per_job: float = 0.0
     resources_per_job: dict[str, float] = field(default_factory=dict)
     retries: int = 2

@@ -1,0 +1,96 @@
+"""What a sweep leaves in its run directory, and how it is read again: tables, figure, manifest.
+
+manifest.json               how the sweep stands, with its cells in order
+table.csv, table.json       written again whenever a cell ends
+figure.png, figure.svg      at the end
+"""
+
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+
+from evolray.errors import UserError
+from evolray.pool.layout import LocalFolder, open_folder
+from evolray.pool.manifest import MANIFEST
+from evolray.sweep import table as tables
+from evolray.sweep.records import Records
+from evolray.sweep.rows import Best, Row, find_best, make_row
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+STAGE = "sweep"
+FIGURES = {"figure.png": {}, "figure.svg": {"Date": None}}  # without a date, so that equal figures are equal files
+DOTS_PER_INCH = 200
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A sweep's run directory and its rows: by checkpoint, step, benchmark and settings."""
+
+    run: str
+    rows: tuple[Row, ...]
+
+    @property
+    def best(self) -> Best:
+        return find_best(self.rows)
+
+    def table(self) -> Table:
+        return tables.table(self.rows, self.best)
+
+    def figure(self) -> "Figure":
+        from evolray.sweep.figure import figure  # matplotlib takes a second to import
+
+        return figure(self.rows)
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """For example for pandas.DataFrame."""
+        return [asdict(row) for row in self.rows]
+
+
+def read(run: str) -> Sweep:
+    """A sweep as it stands on disk. Raises UserError when there is none."""
+    folder = open_local(run)
+    manifest = read_manifest(folder)
+    if manifest.get("stage") != STAGE:
+        raise UserError(f"{folder.url}: there is no sweep; expected the run directory of evolray sweep.")
+    records = Records(folder)
+    found = [(name, records.read(name)) for name in manifest["cells"]]
+    return Sweep(folder.url, tuple(make_row(name, one, records.scores(name)) for name, one in found if one))
+
+
+def open_local(run: str) -> LocalFolder:
+    folder = open_folder(run)
+    if not isinstance(folder, LocalFolder):
+        raise UserError(f"run={folder.url}: a sweep needs a path that every node sees, not a URL.")
+    return folder
+
+
+def read_manifest(folder: LocalFolder) -> dict[str, Any]:
+    """Empty when there is none. Raises UserError when it cannot be read."""
+    if not folder.exists(MANIFEST):
+        return {}
+    try:
+        return dict(json.loads(folder.read(MANIFEST)))
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{folder.url}/{MANIFEST} cannot be read ({error}); was it edited?") from None
+
+
+def write_tables(folder: LocalFolder, rows: Sequence[Row], best: Best) -> None:
+    folder.write("table.csv", tables.to_csv(rows).encode())
+    folder.write("table.json", tables.to_json(rows, best).encode())
+
+
+def write_figures(folder: LocalFolder, done: Sweep) -> None:
+    """Nothing when there is no score yet."""
+    if not any(row.score is not None for row in done.rows):
+        return
+    picture = done.figure()
+    for name, metadata in FIGURES.items():
+        file = io.BytesIO()
+        picture.savefig(file, format=name.rpartition(".")[2], metadata=metadata, dpi=DOTS_PER_INCH)
+        folder.write(name, file.getvalue())
