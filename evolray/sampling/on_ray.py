@@ -5,6 +5,7 @@ gets its first shard. One that dies is replaced by Ray Data and its shard run ag
 since that would end the job with a traceback: what goes wrong is written on the board, and the driver raises it.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -29,6 +30,8 @@ from evolray.sampling.shard_worker import ShardWorker, ToldToStop
 
 if TYPE_CHECKING:
     import ray.data
+
+logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.5
 STOP_SECONDS = 10.0  # after Ctrl-C; a step of a large model on a CPU may take some of them
@@ -72,7 +75,8 @@ def run_shards(
             except KeyboardInterrupt:
                 ray.get(board.stop.remote(Stop("interrupted", "interrupted; finished shards are kept")))
         consumer.ended.wait(STOP_SECONDS)
-        _raise_what_stopped_it(consumer, ray.get(board.stopped.remote()))
+        if missing := {*shards} - consumer.finished:  # else a stop came too late to stop anything
+            _raise_why(missing, consumer, ray.get(board.stopped.remote()))
 
 
 def _follow(consumer: "Consumer", board: Any, show: Callable[[Sampling], None]) -> None:
@@ -86,11 +90,12 @@ def _follow(consumer: "Consumer", board: Any, show: Callable[[Sampling], None]) 
             return
 
 
-def _raise_what_stopped_it(consumer: "Consumer", stop: Stop | None) -> None:
+def _raise_why(missing: set[int], consumer: "Consumer", stop: Stop | None) -> None:
     if stop:
         raise RAISED[stop.kind](stop.message)
     if consumer.error:
         raise EvolrayError(f"Ray gave up: {_last_line(consumer.error)}") from consumer.error
+    raise EvolrayError(f"{len(missing)} shards ended without a result, shard {min(missing)} first.")
 
 
 @ray.remote(num_cpus=0)
@@ -122,28 +127,32 @@ class Shards:
         self._worker: ShardWorker | None = None
 
     def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return {"shard": batch["shard"], "finished": np.array([self._finishes(int(one)) for one in batch["shard"]])}
+
+    def _finishes(self, shard: int) -> bool:
         try:
             if self._worker is None:
                 if not ray.get(self._board.enter.remote()):
-                    return batch
+                    return False
                 self._worker = self._open()
-            for shard in batch["shard"]:
-                self._worker(int(shard))
+            self._worker(shard)
+            return True
         except ToldToStop:
             pass
         except UserError as error:
             self._stop(Stop("user", str(error)))
+        except EvolrayError as error:
+            self._stop(Stop("error", str(error)))
         except Exception as error:
-            message = str(error) if isinstance(error, EvolrayError) else f"{type(error).__name__}: {_last_line(error)}"
-            self._stop(Stop("error", message))
-        return batch
+            logger.exception("shard %d", shard)  # to this worker's log; the driver says one line
+            self._stop(Stop("error", f"shard {shard}: {type(error).__name__}: {_last_line(error)}"))
+        return False
 
     def _open(self) -> ShardWorker:
-        import torch
-
         from evolray.sampling.models.answering import Answering, Source
+        from evolray.sampling.models.loading import compute_with
 
-        torch.set_num_threads(self._threads)
+        compute_with(self._threads)
         model = self._orders.model
         source = Source(model.name if model.tree is None else fetch(model.tree), model.revision)
         answering = Answering(source, model.name, self._orders.config, self._machine)
@@ -166,13 +175,15 @@ class Consumer(threading.Thread):
     def __init__(self, dataset: "ray.data.Dataset") -> None:
         super().__init__(name="shards", daemon=True)
         self._dataset = dataset
+        self.finished: set[int] = set()
         self.error: Exception | None = None
         self.ended = threading.Event()
 
     def run(self) -> None:
         try:
-            for _ in self._dataset.iter_rows():
-                pass
+            for row in self._dataset.iter_rows():
+                if row["finished"]:
+                    self.finished.add(int(row["shard"]))
         except Exception as error:
             self.error = error
         finally:

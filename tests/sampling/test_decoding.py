@@ -172,6 +172,28 @@ def test_a_cache_that_cannot_lose_rows_keeps_them(student: Path, monkeypatch: py
     assert [row.new for row in rows[0]] == [row.new for row in rows[1]]
 
 
+@pytest.mark.parametrize("divisible", [True, False])
+def test_samples_of_one_question_share_its_prompt(
+    student: Path, divisible: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = AutoModelForCausalLM.from_pretrained(student)
+    sampling = SamplingConfig(temperature=1.0)
+    questions = [Question(f"q{at}", sample) for at in (4, 0, 2) for sample in range(3)]
+    texts = {f"q{at}": prompt for at, prompt in enumerate(prompts())}
+    reader = Reader(tiny.words(), frozenset({0}))
+    apart, together = ([Row(texts[one.id], TOKENS, (), random_of(0, one)) for one in questions] for _ in range(2))
+    for row in apart:
+        decode(model, [row], sampling, reader, lambda written: None)
+    if not divisible:
+        monkeypatch.setattr(Batch, "_is_divisible", lambda self: False)
+    batches: list[int] = []
+    model.register_forward_pre_hook(lambda _, args, given: batches.append(len(given["input_ids"])), with_kwargs=True)
+    decode(model, together, sampling, reader, lambda written: None)
+    assert [row.new for row in together] == [row.new for row in apart]
+    assert batches == [3] + [9] * (TOKENS - 1 + (not divisible))
+    assert len({tuple(row.new) for row in together}) == 9
+
+
 def test_what_the_tokenizer_has_no_word_for_is_never_said(tmp_path: Path) -> None:
     """Many models have rows to spare behind the vocabulary."""
     torch.manual_seed(0)

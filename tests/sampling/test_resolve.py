@@ -9,6 +9,7 @@ import pytest
 from evolray.checkpoints import Checkpoints
 from evolray.errors import UserError
 from evolray.sampling.resolve import resolve
+from tests.sampling import tiny
 
 
 @pytest.fixture
@@ -158,3 +159,23 @@ def test_a_name_on_the_hub_that_cannot_be_reached(monkeypatch: pytest.MonkeyPatc
         "connect to the Hub for nobody/nothing-7b). Expected a Hugging Face folder or its URL, a run of evolray "
         "train, or a name on the Hub that this machine can reach."
     )
+
+
+def test_a_name_on_the_hub_is_known_by_its_revision(monkeypatch: pytest.MonkeyPatch) -> None:
+    from transformers import AutoConfig, AutoTokenizer, LlamaConfig
+
+    config = LlamaConfig()
+    config._commit_hash = "abc123"
+    asked: list[object] = []
+
+    def tokenizer(name: str, **options: object) -> object:
+        asked.append((name, options))
+        return tiny.words()
+
+    monkeypatch.setattr(AutoConfig, "from_pretrained", lambda name, **options: config)
+    monkeypatch.setattr(AutoTokenizer, "from_pretrained", tokenizer)
+    found = resolve("somebody/something-7b")
+    assert (found.name, found.tree, found.revision) == ("somebody/something-7b", None, "abc123")
+    assert found.identity == {"model": "somebody/something-7b", "revision": "abc123"}
+    assert found.has_chat_template
+    assert asked == [("somebody/something-7b", {"revision": "abc123", "trust_remote_code": False})]

@@ -19,6 +19,8 @@ from evolray.records import Turn
 from evolray.sampling.models.answering import Answering, Source
 from evolray.sampling.questions import Question, Sample
 
+torch.set_num_threads(1)  # sums this small are slower on more, and crawl where others use the cores, too
+
 SPREAD = 0.6
 POSITIONS = 160
 END = "</s>"

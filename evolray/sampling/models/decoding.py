@@ -20,8 +20,8 @@ from evolray.sampling.models.reading import Reader
 if TYPE_CHECKING:
     import torch
 
-# What of transformers' caches can lose rows: keys and values by row, and nothing else. Others (states of recurrent
-# layers) keep a batch at its full size.
+# What of transformers' caches can lose and repeat rows: keys and values by row, and nothing else. Others (states of
+# recurrent layers) keep a batch at its full size.
 DIVISIBLE = ("DynamicLayer", "DynamicSlidingWindowLayer")
 
 
@@ -71,22 +71,36 @@ def _finish_reason(row: Row, reader: Reader) -> str:
 class Batch:
     """`logits`: (B, V), of the token that comes next in each of `rows`."""
 
-    def __init__(self, model: Any, rows: Sequence[Row]) -> None:
-        import torch
+    _cache: Any
 
+    def __init__(self, model: Any, rows: Sequence[Row]) -> None:
         self._model, self.rows = model, list(rows)
         accepted = inspect.signature(model.forward).parameters
         self._takes_positions = "position_ids" in accepted
         self._options: dict[str, Any] = {"use_cache": True}
         if "logits_to_keep" in accepted:  # else the prompt's logits, (B, T, V), are the largest thing in memory
             self._options["logits_to_keep"] = 1
-        longest = max(len(row.prompt) for row in self.rows)
-        padding = [longest - len(row.prompt) for row in self.rows]
-        tokens = [[0] * before + list(row.prompt) for before, row in zip(padding, self.rows, strict=True)]
-        mask = [[0] * before + [1] * (longest - before) for before in padding]
-        self._mask = torch.tensor(mask, device=model.device)  # (B, T)
-        self._cache: Any = None
-        self.logits = self._forward(torch.tensor(tokens, device=model.device))
+        self._begin([*dict.fromkeys(tuple(row.prompt) for row in self.rows)])
+
+    def _begin(self, prompts: Sequence[Sequence[int]]) -> None:
+        """Compute the distinct prompts, and give every row that of its own: n samples of a question share one."""
+        import torch
+
+        device = self._model.device
+        longest = max(map(len, prompts))
+        tokens = [[0] * (longest - len(prompt)) + list(prompt) for prompt in prompts]
+        mask = [[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts]
+        self._mask = torch.tensor(mask, device=device)  # (B, T)
+        self._cache = None
+        self.logits = self._forward(torch.tensor(tokens, device=device))
+        if len(prompts) == len(self.rows):
+            return
+        if not self._is_divisible():
+            return self._begin([row.prompt for row in self.rows])
+        number = {tuple(prompt): at for at, prompt in enumerate(prompts)}
+        chosen = torch.tensor([number[tuple(row.prompt)] for row in self.rows], device=device)
+        self._cache.batch_select_indices(chosen)
+        self._mask, self.logits = self._mask[chosen], self.logits[chosen]
 
     def advance(self, tokens: Sequence[int]) -> None:
         """By the token that was chosen for each row; rows that are done are dropped."""

@@ -27,6 +27,13 @@ def quiet() -> None:
     transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 
 
+def compute_with(threads: int) -> None:
+    """Of this process; left alone, torch takes every core of the machine."""
+    import torch
+
+    torch.set_num_threads(threads)
+
+
 def look_up(name: str) -> tuple[str | None, bool]:
     """The revision that a name on the Hub stands for now, and whether its tokenizer has a chat template."""
     from transformers import AutoConfig
