@@ -5,6 +5,7 @@ with, and where nothing can be a line, all are bars. The best checkpoint of each
 the legend. Colours are those of Okabe and Ito, which colour-blind readers can tell apart; markers differ, too.
 """
 
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -22,6 +23,7 @@ STYLES = ("solid", (0, (5, 2)), (0, (1.5, 1.5)))  # from one round of colours to
 MOST_LINES = 4  # in one panel that all benchmarks share
 MOST_TICKS = 8
 PANEL_COLUMNS = 3
+DOTS_PER_INCH = 200
 # Shares of the smallest distance between steps: what each line moves aside so that intervals can be told apart.
 ASIDE, MOST_ASIDE = 0.06, 0.3
 LOOK = {
@@ -71,6 +73,19 @@ def figure(rows: Sequence[Row], title: str | None = None) -> "Figure":
         if title:
             picture.suptitle(title)
         return picture
+
+
+def files(rows: Sequence[Row]) -> dict[str, bytes]:
+    """The figure as it is saved, by file name. The same rows give the same files."""
+    import matplotlib as mpl
+
+    picture, made = figure(rows), {}
+    for kind, metadata in {"png": {}, "svg": {"Date": None}}.items():
+        file = io.BytesIO()
+        with mpl.rc_context(LOOK):  # type: ignore[arg-type]
+            picture.savefig(file, format=kind, metadata=metadata, dpi=DOTS_PER_INCH)
+        made[f"figure.{kind}"] = file.getvalue()
+    return made
 
 
 def _has_lines(rows: Sequence[Row]) -> bool:

@@ -5,11 +5,10 @@ table.csv, table.json       written again whenever a cell ends
 figure.png, figure.svg      at the end
 """
 
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.table import Table
 
@@ -20,12 +19,7 @@ from evolray.sweep import table as tables
 from evolray.sweep.records import Records
 from evolray.sweep.rows import Best, Row, find_best, make_row
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 STAGE = "sweep"
-FIGURES = {"figure.png": {}, "figure.svg": {"Date": None}}  # without a date, so that equal figures are equal files
-DOTS_PER_INCH = 200
 
 
 @dataclass(frozen=True)
@@ -42,7 +36,8 @@ class Sweep:
     def table(self) -> Table:
         return tables.table(self.rows, self.best)
 
-    def figure(self) -> "Figure":
+    def figure(self) -> Any:
+        """A matplotlib Figure."""
         from evolray.sweep.figure import figure  # matplotlib takes a second to import
 
         return figure(self.rows)
@@ -89,8 +84,7 @@ def write_figures(folder: LocalFolder, done: Sweep) -> None:
     """Nothing when there is no score yet."""
     if not any(row.score is not None for row in done.rows):
         return
-    picture = done.figure()
-    for name, metadata in FIGURES.items():
-        file = io.BytesIO()
-        picture.savefig(file, format=name.rpartition(".")[2], metadata=metadata, dpi=DOTS_PER_INCH)
-        folder.write(name, file.getvalue())
+    from evolray.sweep.figure import files
+
+    for name, content in files(done.rows).items():
+        folder.write(name, content)

@@ -16,7 +16,7 @@ def test_a_training_is_all_its_complete_checkpoints(tmp_path: Path) -> None:
     (source,) = find_sources([str(run)], {})
     assert source == Source("tiny", str(run), is_training=True)
     assert source.students() == [Student("tiny", f"{run}:{step}", step) for step in (100, 200, 300)]
-    assert [student.name for student in source.students()][0] == "tiny-step-00000100"
+    assert source.students()[0].name == "tiny-step-00000100"
 
 
 def test_one_step_of_a_training(tmp_path: Path) -> None:

@@ -1,0 +1,152 @@
+"""What is drawn, read back from the figure; that it looks well is for the eye."""
+
+from collections.abc import Sequence
+
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.container import ErrorbarContainer
+from matplotlib.figure import Figure
+
+from evolray.sweep.figure import figure, files
+from evolray.sweep.rows import Row
+from tests.sweep.places import row
+
+
+def curve(checkpoint: str, benchmark: str, scores: Sequence[float], **values: object) -> list[Row]:
+    return [row(checkpoint, 100 * (n + 1), benchmark, score, **values) for n, score in enumerate(scores)]
+
+
+def lines(ax: Axes) -> dict[str, tuple[list[float], list[float]]]:
+    """By label: the steps and scores of the lines that have intervals."""
+    drawn = {}
+    for container in ax.containers:
+        if isinstance(container, ErrorbarContainer):
+            line = container.lines[0]
+            drawn[str(container.get_label())] = ([*map(float, line.get_xdata())], [*map(float, line.get_ydata())])
+    return drawn
+
+
+def legend(ax: Axes) -> list[str]:
+    shown = ax.get_legend()
+    assert shown is not None
+    return [text.get_text() for text in shown.get_texts()]
+
+
+def visible(made: Figure) -> list[Axes]:
+    return [ax for ax in made.axes if ax.get_visible()]
+
+
+def test_a_line_per_benchmark_with_the_best_marked() -> None:
+    made = figure([*curve("tiny", "gsm8k", [10, 30, 20]), *curve("tiny", "mbpp", [5, 6, 7])])
+    (ax,) = visible(made)
+    assert legend(ax) == ["GSM8K (best 30.0 % at step 200)", "MBPP (best 7.0 % at step 300)"]
+    drawn = lines(ax)
+    steps, scores = drawn["GSM8K (best 30.0 % at step 200)"]
+    assert scores == [10, 30, 20]
+    assert steps == pytest.approx([97, 197, 297])  # a little aside, so that intervals do not cover each other
+    rings = [line for line in ax.lines if line.get_fillstyle() == "none"]
+    assert sorted(float(ring.get_ydata()[0]) for ring in rings) == [7, 30]
+
+
+def test_the_intervals_are_those_of_the_rows() -> None:
+    (ax,) = visible(figure(curve("tiny", "gsm8k", [10, 30])))
+    (container,) = (one for one in ax.containers if isinstance(one, ErrorbarContainer))
+    _, _, (bars,) = container.lines
+    assert [(float(low[1]), float(high[1])) for low, high in bars.get_segments()] == [(5, 15), (25, 35)]
+
+
+def test_failed_cells_leave_a_gap_and_nothing_else() -> None:
+    rows = curve("tiny", "gsm8k", [10, 20, 30])
+    rows[1] = row("tiny", 200, "gsm8k", None)
+    (ax,) = visible(figure(rows))
+    ((steps, scores),) = lines(ax).values()
+    assert (steps, scores) == ([100, 300], [10, 30])
+
+
+def test_many_lines_get_a_panel_per_benchmark() -> None:
+    rows = [
+        one
+        for temperature in (0.0, 0.2, 0.4, 0.6)
+        for benchmark in ("gsm8k", "mbpp")
+        for one in curve("tiny", benchmark, [10, 20], settings={"sampling.temperature": temperature})
+    ]
+    panels = visible(figure(rows))
+    assert [ax.get_title(loc="left") for ax in panels] == ["GSM8K", "MBPP"]
+    assert [len(lines(ax)) for ax in panels] == [4, 4]
+    colors = [[line.get_color() for line in ax.lines if line.get_marker() not in ("", "None", "o")] for ax in panels]
+    assert colors[0] == colors[1]  # a setting has one colour in all panels
+
+
+def test_eight_lines_can_be_told_apart() -> None:
+    rows = [one for n in range(8) for one in curve("tiny", "gsm8k", [10 + n, 20 + n], settings={"limit": n})]
+    (ax,) = visible(figure(rows))
+    looks = {
+        (container.lines[0].get_color(), container.lines[0].get_marker())
+        for container in ax.containers
+        if isinstance(container, ErrorbarContainer)
+    }
+    assert len(looks) == 8
+    assert len(legend(ax)) == 8
+
+
+def test_many_steps_have_bands() -> None:
+    (ax,) = visible(figure(curve("tiny", "gsm8k", range(10, 40))))
+    assert len(ax.collections) == 1
+    assert len(ax.get_xticks()) <= 8
+
+
+def test_a_checkpoint_without_steps_is_a_level_to_compare_with() -> None:
+    rows = [*curve("tiny", "gsm8k", [10, 20]), row("llama", None, "gsm8k", 14.6)]
+    (ax,) = visible(figure(rows))
+    assert sorted(legend(ax)) == ["llama: 14.6 %", "tiny (best 20.0 % at step 200)"]
+
+
+def test_a_single_step_is_a_point() -> None:
+    (ax,) = visible(figure([row("tiny", 100, "gsm8k", 37.5)]))
+    assert [*lines(ax).values()] == [([100], [37.5])]
+    assert ax.get_xlim()[0] < 100 < ax.get_xlim()[1]
+
+
+def test_without_steps_there_are_bars() -> None:
+    rows = [row(name, None, benchmark, 50.0) for name in ("a", "b") for benchmark in ("gsm8k", "mbpp")]
+    (ax,) = visible(figure(rows))
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
+    assert len(ax.patches) == 4
+    assert [text.get_text() for text in ax.texts] == ["50.0  best", "50.0", "50.0  best", "50.0"]
+
+
+def test_last_steps_of_several_trainings_are_bars_too() -> None:
+    (ax,) = visible(figure([row("a", 100, "gsm8k", 10.0), row("b", 300, "gsm8k", 20.0)]))
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a, step 100", "b, step 300"]
+
+
+@pytest.mark.parametrize("scores", [[0.0, 0.0], [100.0, 100.0], [50.0, 50.0]])
+def test_everything_drawn_is_inside(scores: list[float]) -> None:
+    (ax,) = visible(figure(curve("tiny", "gsm8k", scores)))
+    low, high = ax.get_ylim()
+    assert low < min(scores) and high > max(scores) and -2 <= low and high <= 102
+
+
+@pytest.mark.parametrize("number", [1, 2, 4, 8])
+def test_no_text_covers_another(number: int) -> None:
+    rows = [
+        one
+        for n in range(number)
+        for benchmark in ("gsm8k", "mbpp")
+        for one in curve("a-rather-long-name-of-a-run", benchmark, [10, 20, 30], settings={"sampling.max_tokens": n})
+    ]
+    made = figure(rows)
+    canvas = FigureCanvasAgg(made)
+    canvas.draw()
+    boxes = [ax.get_tightbbox(canvas.get_renderer()) for ax in visible(made)]
+    assert all(0 <= box.x0 and box.x1 <= made.bbox.width and 0 <= box.y0 for box in boxes if box)
+    assert not any(a.overlaps(b) for n, a in enumerate(boxes) for b in boxes[n + 1 :] if a and b)
+
+
+def test_the_same_rows_give_the_same_files() -> None:
+    rows = curve("tiny", "gsm8k", [10, 20])
+    made = files(rows)
+    assert made["figure.png"].startswith(b"\x89PNG")
+    assert b"<svg" in made["figure.svg"][:1000]
+    assert files(rows) == made
