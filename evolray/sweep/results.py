@@ -18,6 +18,7 @@ from evolray.pool.manifest import MANIFEST
 from evolray.sweep import table as tables
 from evolray.sweep.records import Records
 from evolray.sweep.rows import Best, Row, find_best, make_row
+from evolray.sweep.sources import shown
 
 STAGE = "sweep"
 
@@ -59,9 +60,10 @@ def read(run: str) -> Sweep:
 
 
 def open_local(run: str) -> LocalFolder:
+    if "://" in run and not run.startswith("file://"):
+        raise UserError(f"run={shown(run)}: a sweep needs a path that every node sees, not a URL.")
     folder = open_folder(run)
-    if not isinstance(folder, LocalFolder):
-        raise UserError(f"run={folder.url}: a sweep needs a path that every node sees, not a URL.")
+    assert isinstance(folder, LocalFolder)
     return folder
 
 
