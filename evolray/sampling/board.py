@@ -59,6 +59,10 @@ class Board:
     _entered: int = 0
     _written: deque[tuple[float, int]] = field(default_factory=deque)
 
+    @property
+    def has_workers(self) -> bool:
+        return self._entered > 0
+
     def enter(self) -> bool:
         """A worker starts; more of them than there are workers are replacements of dead ones."""
         self._entered += 1

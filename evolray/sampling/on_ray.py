@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.5
+FIRST_POLL_SECONDS = 0.05
 STOP_SECONDS = 10.0  # after Ctrl-C; a step of a large model on a CPU may take some of them
 ACTORS_READY_SECONDS = 60
 RAISED: dict[str, type[EvolrayError]] = {"interrupted": Interrupted, "user": UserError, "error": EvolrayError}
@@ -82,7 +83,8 @@ def run_shards(
 def _follow(consumer: "Consumer", board: Any, show: Callable[[Sampling], None]) -> None:
     with without_known_noise():
         consumer.start()
-        consumer.ended.wait(POLL_SECONDS)
+        while not (consumer.ended.wait(FIRST_POLL_SECONDS) or ray.get(board.has_workers.remote())):
+            pass
     while True:
         ended = consumer.ended.wait(POLL_SECONDS)
         show(ray.get(board.sampling.remote()))
@@ -105,6 +107,9 @@ class BoardActor:
 
     def enter(self) -> bool:
         return self._board.enter()
+
+    def has_workers(self) -> bool:
+        return self._board.has_workers
 
     def report(self, shard: int, tally: Tally) -> bool:
         return self._board.report(shard, tally)

@@ -53,7 +53,7 @@ def resolve(model: str) -> FoundModel:
     tree = open_tree(model)
     if (match := RUN_AND_STEP.fullmatch(model)) and not _is_there(tree, ""):
         return _of_run(match[1] + (match[3] or ""), int(match[2]))
-    if _is_there(tree, CHECKPOINTS) and not _is_there(tree, CONFIG):
+    if not _is_there(tree, CONFIG) and any(_is_there(tree, name) for name in (CHECKPOINTS, "run.yaml")):
         return _of_run(model, None)
     if _is_there(tree, ""):
         return _of_folder(tree, _shown(model), {})

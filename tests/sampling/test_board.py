@@ -46,7 +46,9 @@ def test_the_first_reason_to_stop_counts_and_everyone_hears_of_it() -> None:
 
 def test_workers_that_die_too_often_end_the_run() -> None:
     board = Board(2, 1)
+    assert not board.has_workers
     assert [board.enter() for _ in range(3)] == [True] * 3
+    assert board.has_workers
     assert not board.enter()
     assert board.stopped is not None
     assert board.stopped.kind == "error"

@@ -56,8 +56,9 @@ def test_a_step_that_is_not_there(run: Path) -> None:
         resolve(f"{run}:250")
 
 
-def test_a_run_without_checkpoints(tmp_path: Path) -> None:
-    (tmp_path / "checkpoints").mkdir()
+@pytest.mark.parametrize("there", ["checkpoints/", "run.yaml"])
+def test_a_run_without_checkpoints(tmp_path: Path, there: str) -> None:
+    (tmp_path / "checkpoints").mkdir() if there.endswith("/") else (tmp_path / there).touch()
     with pytest.raises(UserError, match=r"no checkpoint there; steps: none\."):
         resolve(str(tmp_path))
 
