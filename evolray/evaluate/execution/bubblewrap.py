@@ -17,7 +17,6 @@ from pathlib import Path
 from evolray.errors import UserError
 
 HERE = Path(__file__).parent
-SYSTEM_LIBRARIES = ("/lib", "/lib64", "/lib32", "/usr/lib", "/usr/lib64")
 DEVICES = ("null", "zero", "full", "random", "urandom")
 INSTALL = "apt-get install bubblewrap"
 INSIST = "execution.unsafe=true runs programs unguarded: they can then do whatever this user can, on the network too"
@@ -37,6 +36,11 @@ def start_code(folder: str, packages: str, is_isolated: bool) -> str:
     )
 
 
+def unsafe_command() -> list[str]:
+    """The same without bubblewrap."""
+    return [sys.executable, *interpreter_options(start_code(str(HERE), "", is_isolated=False))]
+
+
 def find() -> str:
     """Where bubblewrap is. Raises UserError."""
     found = shutil.which("bwrap")
@@ -48,10 +52,10 @@ def find() -> str:
     return found
 
 
-def command(bubblewrap: str, control: int, packages: Sequence[str]) -> list[str]:
-    """Everything up to and including the interpreter; `control` is the file of the control socket."""
+def command(packages: Sequence[str]) -> list[str]:
+    """Everything but the number of the control socket's file, which comes last. Raises UserError."""
     words = [
-        bubblewrap, "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try",
+        find(), "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try",
         "--as-pid-1", "--die-with-parent", "--new-session", "--hostname", "sandbox",
     ]  # fmt: skip
     if os.getuid() == 0:  # the zygote needs both once, to become a user who owns nothing
@@ -60,8 +64,7 @@ def command(bubblewrap: str, control: int, packages: Sequence[str]) -> list[str]
         words += ["--unshare-user", "--uid", "1000", "--gid", "1000"]
     for path in ("/usr", "/dev", "/code", "/packages", "/python", "/python/bin", "/python/lib", "/tmp", "/dev/shm"):
         words += ["--dir", path]  # else they are made for root's eyes only
-    for path in SYSTEM_LIBRARIES:
-        words += _system_folder(path)
+    words += _shared_libraries()
     words += _interpreter()
     words += ["--ro-bind", str(HERE / "inside"), "/code/inside"]
     for package in packages:
@@ -73,13 +76,21 @@ def command(bubblewrap: str, control: int, packages: Sequence[str]) -> list[str]
     for name, value in ENVIRONMENT.items():
         words += ["--setenv", name, value]
     code = start_code("/code", "/packages" if packages else "", is_isolated=True)
-    return [*words, "--", "/python/bin/python3", *interpreter_options(code), str(control)]
+    return [*words, "--", "/python/bin/python3", *interpreter_options(code)]
 
 
-def _system_folder(path: str) -> list[str]:
-    if os.path.islink(path):
-        return ["--symlink", os.readlink(path), path]
-    return ["--ro-bind", path, path] if os.path.isdir(path) else []
+def _shared_libraries() -> list[str]:
+    """The system's. Debian and its like keep them in a folder of their own, others among the rest of /usr/lib."""
+    words: list[str] = []
+    for top in ("/usr/lib", "/usr/lib64", "/lib", "/lib64"):
+        own = f"{top}/{sysconfig.get_config_var('MULTIARCH')}"
+        if os.path.islink(top):
+            words += ["--symlink", os.readlink(top), top]
+        elif os.path.isdir(own):
+            words += ["--dir", top, "--ro-bind", own, own]
+        elif os.path.isdir(top):
+            words += ["--ro-bind", top, top]
+    return words
 
 
 def _interpreter() -> list[str]:

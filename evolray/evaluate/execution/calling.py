@@ -117,7 +117,7 @@ class Callee:
             self.end()
             return TimedOut(0)
         except Closed:
-            return self._lost("the program ended its process")
+            return self._lost("the program ended its process or closed its channel")
         except Garbage:
             return self._lost(BROKEN)
         match reply:

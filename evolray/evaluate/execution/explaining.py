@@ -4,20 +4,22 @@ import errno
 import signal
 import socket
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from evolray.evaluate.benchmark import Outcome
 from evolray.evaluate.execution.interpreters import Ended
 from evolray.evaluate.execution.verdicts import Limits, printable
 
+if TYPE_CHECKING:
+    from evolray.evaluate.benchmark import Outcome
+
 # What a program gets when it meets a wall of the sandbox.
 REFUSALS = (
-    errno.EPERM, errno.EACCES, errno.EAGAIN, errno.ENETUNREACH, errno.EROFS, errno.ENOSPC, errno.EFBIG, errno.EMFILE,
-    socket.EAI_AGAIN,
+    errno.EPERM, errno.EACCES, errno.EAGAIN, errno.EROFS, errno.ENOSPC, errno.EFBIG, errno.EMFILE,
+    errno.ENETUNREACH, errno.EADDRNOTAVAIL, socket.EAI_AGAIN,
 )  # fmt: skip
 
 
-def outcome_of_exception(names: list[Any], number: Any) -> Outcome:
+def outcome_of_exception(names: list[Any], number: Any) -> "Outcome":
     """From the names of an exception's classes, the nearest first, and its errno."""
     if "MemoryError" in names:
         return "memory"
@@ -26,7 +28,7 @@ def outcome_of_exception(names: list[Any], number: Any) -> Outcome:
 
 def explain_end(
     ended: Mapping[str, Ended], is_over: bool, limits: Limits, cpu_seconds: int, message: str
-) -> tuple[Outcome, str]:
+) -> "tuple[Outcome, str]":
     """Why the program stopped answering. `message`: what is known besides."""
     if is_over:
         return "memory", f"its processes took more than {limits.memory_mb:,} MB together"

@@ -7,11 +7,10 @@ import json
 import logging
 import socket
 import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 from evolray.errors import EvolrayError, UserError
 from evolray.evaluate.execution import bubblewrap
@@ -20,8 +19,8 @@ from evolray.evaluate.execution.verdicts import Limits
 
 logger = logging.getLogger(__name__)
 
-START_SECONDS = 60.0
-STOP_SECONDS = 30.0
+ANSWER_SECONDS = 60.0  # of the zygote, which answers in milliseconds: then it hangs, or the machine does
+END_SECONDS = 10.0
 
 
 class ZygoteLost(EvolrayError):
@@ -39,10 +38,12 @@ class Ended:
 
 class Interpreters:
     def __init__(self, limits: Limits, unsafe: bool, packages: Sequence[str]) -> None:
-        self._limits, self._unsafe, self._packages = limits, unsafe, packages
-        self._bubblewrap = "" if unsafe else bubblewrap.find()
+        self._limits = limits
+        self._command = bubblewrap.unsafe_command() if unsafe else bubblewrap.command(packages)
+        self._environment = bubblewrap.ENVIRONMENT if unsafe else {}
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
+        self._log: IO[bytes] | None = None
         if unsafe:
             logger.warning("programs run without bubblewrap: they can read and change what this user can")
 
@@ -77,16 +78,21 @@ class Interpreters:
         _, ended, is_over = self._ask(["stop"], [])
         return {role: Ended(**how) for role, how in ended.items()}, bool(is_over)
 
-    def close(self) -> None:
-        if self._control is not None:
-            self._control.close()
-        if self._process is not None:
-            try:
-                self._process.wait(STOP_SECONDS if not self._unsafe else 5.0)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-        self._control = self._process = None
+    def close(self) -> str:
+        """End the zygote, and with it all others. What it, or bubblewrap, wrote: nothing, unless it failed."""
+        if self._control is None or self._process is None or self._log is None:
+            return ""
+        self._control.close()  # upon which it ends
+        try:
+            self._process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        with self._log:
+            self._log.seek(0)
+            words = self._log.read().decode(errors="replace").strip()
+        self._control = self._process = self._log = None
+        return words[-500:]
 
     def _start(self, roles: list[str], ends: list[socket.socket], cpu_seconds: int, mine: socket.socket) -> None:
         limits = [self._limits.memory_mb, self._limits.processes, cpu_seconds]
@@ -105,39 +111,28 @@ class Interpreters:
         if self._control is None:
             self._launch()
         assert self._control is not None
+        why = "the sandbox ended"
         try:
             socket.send_fds(self._control, [json.dumps(message).encode()], files)
             answer = self._control.recv(65536)
         except OSError as error:
             answer, why = b"", str(error)
-        else:
-            why = ""
+        except BaseException:
+            self.close()  # interrupted: its answer must not be taken for that to the next question
+            raise
         if not answer:
-            raise ZygoteLost(self._last_words() or why or "the sandbox ended")
+            raise ZygoteLost(self.close() or why)
         reply: list[Any] = json.loads(answer)
         return reply
 
     def _launch(self) -> None:
         mine, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        mine.settimeout(START_SECONDS)
+        mine.settimeout(ANSWER_SECONDS)
         self._log = tempfile.TemporaryFile()
         with its:
-            if self._unsafe:
-                code = bubblewrap.start_code(str(bubblewrap.HERE), "", is_isolated=False)
-                command = [sys.executable, *bubblewrap.interpreter_options(code), str(its.fileno())]
-                environment = bubblewrap.ENVIRONMENT
-            else:
-                command, environment = bubblewrap.command(self._bubblewrap, its.fileno(), self._packages), {}
             self._process = subprocess.Popen(
-                command, env=environment, pass_fds=[its.fileno()], close_fds=True,
+                [*self._command, str(its.fileno())], env=self._environment, pass_fds=[its.fileno()], close_fds=True,
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self._log,
+                start_new_session=True,  # Ctrl-C is for this process, which then ends the zygote
             )  # fmt: skip
         self._control = mine
-
-    def _last_words(self) -> str:
-        """What the zygote, or bubblewrap, wrote before it ended; and forget it."""
-        self.close()
-        self._log.seek(0)
-        words = self._log.read().decode(errors="replace").strip()
-        self._log.close()
-        return words[-500:]

@@ -3,9 +3,10 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from evolray.evaluate.benchmark import Outcome
+if TYPE_CHECKING:  # running programs needs nothing but the standard library
+    from evolray.evaluate.benchmark import Outcome
 
 MOST_TEXT = 1000
 
@@ -22,7 +23,7 @@ class Limits:
 class Ran:
     """`message`: why it did not pass, for people; printable, at most 1,000 characters."""
 
-    outcome: Outcome
+    outcome: "Outcome"
     message: str = ""
     seconds: float = 0.0
 
@@ -52,7 +53,7 @@ class Raised:
 
     kind: str
     message: str
-    outcome: Outcome = "error"
+    outcome: "Outcome" = "error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class Lost:
     """The process did not answer: it ended itself, was ended for its memory, or broke its channel."""
 
     message: str
-    outcome: Outcome = "error"
+    outcome: "Outcome" = "error"
 
 
 Output = Returned | Raised | TimedOut | Lost

@@ -21,6 +21,7 @@ PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVILEGES = 4, 38
 CAPABILITIES_VERSION = 0x20080522
 
 FILE_MB = 64  # a file, /tmp, /dev/shm
+FILES = 10_000  # in each of them: an empty one takes the kernel's memory, too
 OPEN_FILES = 256
 
 
@@ -54,11 +55,8 @@ def separate() -> None:
     ):
         with open(f"/proc/self/{name}", "w") as file:
             file.write(text)
-    for path, options in (
-        ("/tmp", f"size={FILE_MB}m"),
-        ("/dev/shm", f"size={FILE_MB}m"),
-        ("/proc", "size=4k,mode=555"),
-    ):
+    room = f"size={FILE_MB}m,nr_inodes={FILES}"
+    for path, options in (("/tmp", room), ("/dev/shm", room), ("/proc", "size=4k,mode=555")):
         arguments = b"tmpfs", path.encode(), b"tmpfs", NO_SUID | NO_DEVICES, options.encode()
         _check(_libc.mount(*arguments), f"a new {path}")
     os.chdir("/tmp")

@@ -14,6 +14,8 @@ from typing import Any
 from .channel import Channel, Closed, Garbage
 from .values import Json, Reader, Writer
 
+BROKEN = "the program broke its channel"
+
 
 class Gone(BaseException):
     """The callee does not answer any more. Not an Exception: tests that catch those must not go on."""
@@ -67,9 +69,9 @@ class Program:
                 check(reply)
                 return reply
         except Closed:
-            self._end("the program ended its process")
+            self._end("the program ended its process or closed its channel")
         except (Garbage, ValueError, TypeError, KeyError):
-            self._end("the program broke its channel")
+            self._end(BROKEN)
         self.errno = number if type(number) is int else None
         self.raised = _exception(names, text)
         raise self.raised
@@ -77,8 +79,8 @@ class Program:
     def _read(self, data: Json) -> Any:
         try:
             return self._reader.read(data)
-        except ValueError as error:
-            self._end(f"the program sent {error}")
+        except ValueError:
+            self._end(BROKEN)
 
     def _end(self, why: str) -> Any:
         self.gone = why
@@ -105,7 +107,7 @@ class Program:
     def _change(self, arguments: tuple[Any, ...], after: Any) -> None:
         """What the program did to its arguments, done to the tests' own."""
         if type(after) is not list or len(after) != len(arguments):
-            self._end("the program broke its channel")
+            self._end(BROKEN)
         for mine, new in zip(arguments, after, strict=True):
             if type(mine) is not type(new):
                 continue

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 MOST_DEPTH = 150
-MOST_ITEMS = 2_000_000
+MOST_ITEMS = 1_000_000
 CHECKED_HASHES = 1_000  # from so many keys on, that they differ is checked before a dict or set is made of them
 
 Json = Any

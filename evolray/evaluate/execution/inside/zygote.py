@@ -39,7 +39,10 @@ def main(is_isolated: bool) -> None:
         isolation.leave_root()
     gc.collect()
     gc.freeze()
-    Zygote(control, is_isolated).serve()
+    try:
+        Zygote(control, is_isolated).serve()
+    finally:
+        os._exit(0)
 
 
 class Zygote:
