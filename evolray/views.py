@@ -75,9 +75,15 @@ def _score(at: dict[str, float]) -> tuple[str, str]:
 
 def _how_scored(entry: dict[str, Any]) -> list[str]:
     outcomes = ", ".join(f"{name} {number:,}" for name, number in entry["outcomes"].items())
-    rules = ", ".join(f"{name} {value}" for name, value in entry["rules"].items())
+    rules = ", ".join(_rule(name, value) for name, value in entry["rules"].items() if name != "versions")
     prompt = f"prompt {entry['prompt']}, " if entry["prompt"] else ""
     return [f"{entry['title']}: {outcomes}", f"  {entry['release']}; {prompt}{rules}"]
+
+
+def _rule(name: str, value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(_rule(inner, one) for inner, one in value.items())
+    return f"{name.replace('_', ' ')} {value}"
 
 
 def samples_view(rows: Iterator[dict[str, Any]], problem: str | None, limit: int) -> RenderableType:

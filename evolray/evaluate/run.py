@@ -94,9 +94,8 @@ class Run:
         from evolray.cluster.on_ray import cluster  # Ray takes a second to import: not before it is needed
 
         title = f"evaluating {self._manifest.model} on {', '.join(self._manifest.benchmarks)} into {self._folder.url}"
-        logger.info(
-            "%s; %d of %d shards to sample, %d to grade", title, len(to_sample), len(self._shards), len(to_grade)
-        )
+        ask = f"{len(to_sample)} of {len(self._shards)} shards to sample, " if sampler else ""
+        logger.info("%s; %s%d to grade", title, ask, len(to_grade))
         seconds = self._config.engine.log_seconds if isinstance(self._config, EvaluateConfig) else LOG_SECONDS
         progress = Progress(title, self._manifest.questions, seconds, console)
         self._write("running")
