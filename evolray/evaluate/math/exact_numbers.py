@@ -31,7 +31,7 @@ _NUMBER = re.compile(
 )
 _SCALES = {"hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 _SPELLINGS = (
-    (r"\!", ""), (r"\,", ""), ("{,}", ","), (r"\$", "$"), (r"\ ", " "), ("\N{NO-BREAK SPACE}", " "),
+    (r"\!", ""), (r"\,", ""), ("{,}", ","), (r"\$", "$"), ("\N{NO-BREAK SPACE}", " "),
     ("\N{MINUS SIGN}", "-"),
     (r"\dfrac", r"\frac"), (r"\tfrac", r"\frac"), (r"\cfrac", r"\frac"),
 )  # fmt: skip

@@ -3,8 +3,9 @@
 A formula is read as LaTeX by sympy's own grammar, or else as an expression; two are equal when their difference
 simplifies to 0 or their values agree to 1e-3 (WizardLM's repository, WizardMath/inference/grader.py).
 
-One thing differs. sympy's `parse_expr` evaluates Python, and an answer is hostile: only numbers, operators, single
-letters and the functions named here reach it. Whatever else stays unread, as if it could not be parsed.
+One thing differs. sympy's `parse_expr`, and `N` when it is given a text, evaluate Python, and an answer is hostile:
+only numbers, operators, single letters and the functions named here reach them. Whatever else stays unread, as if it
+could not be parsed, and no text reaches any other function of sympy.
 """
 
 import re
@@ -33,9 +34,9 @@ _NAMES: dict[str, Any] = {name: getattr(sympy, name) for name in sympy.__all__} 
 def published_equal(prediction: str, reference: str) -> bool:
     """Raises MemoryError; whatever else sympy raises means that a test did not find them equal."""
     left, right = _read(prediction), _read(reference)
-    return _holds(lambda: sympy.simplify(left - right) == 0) or _holds(
-        lambda: isclose(sympy.N(left), sympy.N(right), rel_tol=RELATIVE_TOLERANCE)
-    )
+    if not any(isinstance(one, str) for one in (left, right)) and _holds(lambda: sympy.simplify(left - right) == 0):
+        return True
+    return _holds(lambda: isclose(_value(left), _value(right), rel_tol=RELATIVE_TOLERANCE))
 
 
 def check_grammar() -> None:
@@ -75,6 +76,13 @@ def _read(text: str) -> Any:
         except Exception:  # the parsers raise many kinds, RecursionError among them
             continue
     return text
+
+
+def _value(formula: Any) -> Any:
+    """`N` evaluates a text as Python too."""
+    if isinstance(formula, str) and not may_be_evaluated(formula):
+        raise ValueError("not plain arithmetic")
+    return sympy.N(formula)
 
 
 def _parse_plain(text: str) -> Any:

@@ -28,7 +28,7 @@ _DIGITS = re.compile(r"[0-9A-Fa-f]+(?:\.[0-9A-Fa-f]+)?")
 _GREEK = "alpha|beta|gamma|delta|theta|lambda|mu|phi|omega|rho|sigma|tau|epsilon"
 _NAMED = re.compile(
     rf"(?P<name>(?:(?:[A-Za-z]|\\(?:{_GREEK}))(?:'|_\w|_\{{\w{{1,5}}\}})?(?:\s?\(\s?[A-Za-z](?:\s?,\s?[A-Za-z])?\s?\))?)"
-    r"|\\angle\s?[A-Z]{1,3}|[A-Z]{2,4})\s?(?:=|\\in(?![A-Za-z]))\s?(?P<value>[^=]+)"
+    r"|\\angle\s?[A-Z]{1,3}|[A-Z]{2,4})\s?(?:=|\\in(?![A-Za-z]))\s?(?P<value>.+)"
 )
 _COMPARED_AS_A_WHOLE = re.compile(r"[<>]|\\(?:leq?|geq?|lt|gt|in|cup|cap|begin|langle)(?![A-Za-z])")
 

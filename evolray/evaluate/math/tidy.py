@@ -20,7 +20,7 @@ _UNIT_WORDS = re.compile(
     r"(?:\s[A-Za-z]{1,20}){0,4}(?:\s?\^\s?\{?[23]\}?)?$"
 )
 _SIZES = re.compile(r"\\(?:left|right|middle|[bB]igg?[lrm]?)(?![A-Za-z])")
-_SPACES = re.compile(r"(?:\\(?:[;: ]|qquad|quad|displaystyle(?![A-Za-z]))|[~\s])+")
+_SPACES = re.compile(r"(?:(?<!\\)\\(?:[;: ]|qquad|quad|displaystyle(?![A-Za-z]))|[~\s])+")
 _AND = re.compile(rf"(?:,\s?)?(?:{_TEXT}\{{\s*,?\s*(?:and|or)\s*\}}|(?<=[\s\d}})])(?:and|or)(?=[\s\d\\({{-]))")
 _DEGREES = re.compile(r"\s?\^\s?(?:\{\s?\\circ\s?\}|\\circ)|\\degrees?(?![A-Za-z])|°")
 _PUNCTUATION = " \t.,;:"

@@ -20,11 +20,20 @@ def verified_equal(prediction: str, reference: str) -> bool:
     expected, found = _parse(reference), _parse(prediction)
     if not expected or not found:
         return False
-    return bool(
-        verify(
-            expected, found, float_rounding=DECIMALS, strict=True, allow_set_relation_comp=True, timeout_seconds=None
+    try:
+        equal = verify(
+            expected,
+            found,
+            float_rounding=DECIMALS,
+            allow_set_relation_comp=True,
+            timeout_seconds=None,
+            raise_on_error=True,
         )
-    )
+    except MemoryError:
+        raise
+    except Exception:  # of many kinds: what cannot be compared was not found equal
+        return False
+    return bool(equal)
 
 
 def _parse(text: str) -> Any:
