@@ -28,6 +28,9 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
     "qwen2": {**SIZES, "intermediate_size": 48, "num_key_value_heads": 2},
     "mistral": {**SIZES, "intermediate_size": 48, "num_key_value_heads": 2, "sliding_window": 16},
     "gemma": {**SIZES, "intermediate_size": 48, "num_key_value_heads": 2, "head_dim": 8},
+    "gemma3_text": {**SIZES, "intermediate_size": 48, "num_key_value_heads": 2, "head_dim": 8, "sliding_window": 16},
+    # Layers with a state beside others with keys and values: its rows stay to the end.
+    "lfm2": {**SIZES, "intermediate_size": 48, "num_key_value_heads": 2, "layer_types": ["conv", "full_attention"]},
     "gpt2": GPT2_SIZES,
     "gpt_bigcode": GPT2_SIZES,  # StarCoder
     "gpt_neox": {**SIZES, "intermediate_size": 48},

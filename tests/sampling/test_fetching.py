@@ -1,5 +1,6 @@
 """A model in an object store: a real S3 protocol over a socket, served by moto."""
 
+import pickle
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -71,6 +72,11 @@ def test_a_copy_is_made_once_and_is_whole(url: str, student: Path) -> None:
     assert fetch(found.tree) == copy
     assert (copy / "model.safetensors").stat().st_mtime_ns == stamp
     assert [path.name for path in copy.parent.iterdir()] == [copy.name]
+
+
+def test_what_was_found_travels_to_the_workers(url: str) -> None:
+    found = pickle.loads(pickle.dumps(resolve(url)))
+    assert (fetch(found.tree) / "model.safetensors").stat().st_size == found.weight_bytes
 
 
 def test_a_step_of_a_run_in_an_object_store(url: str) -> None:

@@ -39,6 +39,14 @@ def test_an_architecture_that_needs_its_own_code_is_refused(folder: Path) -> Non
         load_model(folder, None, "fp32", "cpu")
 
 
+def test_an_architecture_without_keys_and_values_is_refused(folder: Path) -> None:
+    from transformers import MambaConfig, MambaForCausalLM
+
+    MambaForCausalLM(MambaConfig(vocab_size=50, hidden_size=8, num_hidden_layers=1)).save_pretrained(folder)
+    with pytest.raises(UserError, match="MambaForCausalLM keeps no keys and values to go on from"):
+        load_model(folder, None, "fp32", "cpu")
+
+
 def test_pickled_weights_are_not_loaded(folder: Path) -> None:
     """`resolve` refuses them by their names; this is for those on the Hub."""
     torch.save({}, folder / "pytorch_model.bin")

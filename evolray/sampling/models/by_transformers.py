@@ -27,24 +27,29 @@ class TransformersBackend:
     def answer(
         self, asked: Sequence[Rendered], reader: Reader, tick: Callable[[int], None]
     ) -> Iterator[tuple[Rendered, Sequence[int], str] | Sample]:
-        import torch
-
         waiting = in_order(list(asked))
         while waiting:
             batch = take(waiting, self._limits)
             rows = [self._row(one) for one in batch]
-            try:
-                decode(self._model, rows, self._sampling, reader, tick)
-            except torch.OutOfMemoryError:
-                torch.cuda.empty_cache()
-                if len(batch) == 1:
-                    yield _out_of_memory(batch[0])
-                else:
-                    self._limits = self._limits.halved(len(batch))
-                    waiting.extendleft(reversed(batch))
-                continue
-            for one, row in zip(batch, rows, strict=True):
-                yield one, row.new, row.finish_reason
+            if self._fits(rows, reader, tick):
+                yield from ((one, row.new, row.finish_reason) for one, row in zip(batch, rows, strict=True))
+            elif len(batch) == 1:
+                yield _out_of_memory(batch[0])
+            else:
+                self._limits = self._limits.halved(len(batch))
+                waiting.extendleft(reversed(batch))
+
+    def _fits(self, rows: list[Row], reader: Reader, tick: Callable[[int], None]) -> bool:
+        """Decode the rows; False when the GPU had no memory for it."""
+        import torch
+
+        try:
+            decode(self._model, rows, self._sampling, reader, tick)
+            return True
+        except torch.OutOfMemoryError:
+            pass  # its traceback holds the batch's tensors; they can go after this
+        torch.cuda.empty_cache()
+        return False
 
     def _row(self, asked: Rendered) -> Row:
         question = asked.question

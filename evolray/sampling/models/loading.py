@@ -1,5 +1,6 @@
 """A model and its tokenizer, loaded by transformers: safetensors only, none of the code that may come with them."""
 
+import inspect
 import logging
 import os
 import warnings
@@ -111,7 +112,7 @@ def load_model(source: str | Path, revision: str | None, precision: str, device:
                 raise
             # Some older architectures have nothing but an attention of their own.
             model = AutoModelForCausalLM.from_pretrained(source, attn_implementation="eager", **options)
-        return model.to(device).eval()
+        model = model.to(device).eval()
     except (torch.OutOfMemoryError, MemoryError):
         raise UserError(
             f"model={source}: does not fit into the memory of a worker's {device}. Use a smaller model, larger "
@@ -119,6 +120,12 @@ def load_model(source: str | Path, revision: str | None, precision: str, device:
         ) from None
     except Exception as error:
         raise UserError(f"model={source}: cannot be loaded ({first_line(error)}).") from None
+    if "past_key_values" not in inspect.signature(model.forward).parameters:
+        raise UserError(
+            f"model={source}: {type(model).__name__} keeps no keys and values to go on from (as Mamba does not), so it "
+            "is not sampled with transformers here; backend=vllm may know it."
+        )
+    return model
 
 
 def first_line(error: BaseException) -> str:
