@@ -5,7 +5,6 @@ from functools import partial
 from evolray.config import ExecutionConfig
 from evolray.evaluate.benchmark import Benchmark, Grader, Problem
 from evolray.evaluate.code import published_extraction
-from evolray.evaluate.code.assertions import HUMAN_EVAL, MBPP
 from evolray.evaluate.code.general_extraction import general
 from evolray.evaluate.code.grader import CodeGrader
 from evolray.evaluate.code.problems import read_humaneval, read_humaneval_plus, read_mbpp, read_mbpp_plus
@@ -31,7 +30,7 @@ CODE_BENCHMARKS: dict[str, Benchmark] = {
         forms=HUMANEVAL_FORMS,
         render=render,
         extractions={"published": published_extraction.humaneval, "general": general, "none": _as_it_is},
-        grader=partial(_grader, HUMAN_EVAL, False),
+        grader=partial(_grader, "human-eval", False),
         max_tokens=MAX_TOKENS,
     ),
     "humaneval_plus": Benchmark(
@@ -51,7 +50,7 @@ CODE_BENCHMARKS: dict[str, Benchmark] = {
         forms=MBPP_FORMS,
         render=render,
         extractions={"published": published_extraction.mbpp, "general": general, "none": _as_it_is},
-        grader=partial(_grader, MBPP, False),
+        grader=partial(_grader, "mbpp", False),
         max_tokens=MAX_TOKENS,
     ),
     "mbpp_plus": Benchmark(

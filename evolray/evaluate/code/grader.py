@@ -7,7 +7,7 @@ from typing import Any
 from evolray.config import ExecutionConfig
 from evolray.evaluate.benchmark import Problem, Verdict
 from evolray.evaluate.code import outputs
-from evolray.evaluate.code.assertions import SECONDS, grade_by_assertions
+from evolray.evaluate.code.assertions import RULES, grade_by_assertions
 from evolray.evaluate.execution import Limits, Sandbox
 
 PACKAGES = ("numpy",)
@@ -15,7 +15,7 @@ PACKAGES = ("numpy",)
 
 
 class CodeGrader:
-    """`assertions`: how entries without inputs are graded, "" where there are none. `with_plus`: whether plus inputs
+    """`assertions`: the rule for entries without inputs, "" where there are none. `with_plus`: whether plus inputs
     count, where there are any."""
 
     def __init__(self, assertions: str, with_plus: bool, execution: ExecutionConfig) -> None:
@@ -36,9 +36,11 @@ class CodeGrader:
 
 def _rules(assertions: str, with_plus: bool, execution: ExecutionConfig) -> dict[str, Any]:
     by_outputs = outputs.rules(with_plus, execution.seconds)
-    graded = by_outputs if not assertions else {
-        "grader": assertions, "seconds": execution.seconds or SECONDS, "entries with inputs": by_outputs,
-    }  # fmt: skip
+    graded = by_outputs
+    if assertions:
+        graded = {**RULES[assertions], "entries with inputs": by_outputs}
+        if execution.seconds is not None:
+            graded["seconds"] = execution.seconds
     return {
         **graded,
         "memory_mb": execution.memory_mb,
