@@ -19,6 +19,7 @@ _UNIT_WORDS = re.compile(
     rf"(?<=[\d}})])\s{{1,3}}(?:square\s|cubic\s|sq\.?\s)?(?:{_SHORT_UNITS}|[A-Za-z]{{4,20}})"
     r"(?:\s[A-Za-z]{1,20}){0,4}(?:\s?\^\s?\{?[23]\}?)?$"
 )
+_MARKS = re.compile(r"\$|(?<!\\)\\[()\[\]]")  # not what parts the rows of a matrix
 _SIZES = re.compile(r"\\(?:left|right|middle|[bB]igg?[lrm]?)(?![A-Za-z])")
 _SPACES = re.compile(r"(?:(?<!\\)\\(?:[;: ]|qquad|quad|displaystyle(?![A-Za-z]))|[~\s])+")
 _AND = re.compile(rf"(?:,\s?)?(?:{_TEXT}\{{\s*,?\s*(?:and|or)\s*\}}|(?<=[\s\d}})])(?:and|or)(?=[\s\d\\({{-]))")
@@ -36,12 +37,6 @@ def _stripped(text: str) -> str:
     return " ".join(text.split()).strip(_PUNCTUATION)
 
 
-def _without_delimiters(text: str) -> str:
-    for mark in (r"\(", r"\)", r"\[", r"\]", "$"):
-        text = text.replace(mark, "")
-    return text
-
-
 def _without_unit(text: str) -> str:
     """One unit, behind something; a second one stays, and makes the answer words."""
     for unit in (_UNIT_GROUP, _UNIT_WORDS):
@@ -53,7 +48,7 @@ def _without_unit(text: str) -> str:
 
 RULES = (
     Rule("thin spaces, dollars, minus signs, sizes of fractions", spelt_plainly),
-    Rule("marks around a formula", _without_delimiters),
+    Rule("marks around a formula", lambda text: _MARKS.sub("", text)),
     Rule("a box around all of it", _unboxed),
     Rule("sizes of brackets", lambda text: _SIZES.sub("", text)),
     Rule("spaces", lambda text: _SPACES.sub(" ", text)),

@@ -34,11 +34,10 @@ def test_one_process_answers_many(helper: Helper) -> None:
     assert helper.starts <= starts + 1
 
 
-@pytest.mark.parametrize("formula", ["9^{9^{9^9}}", "10000000000!"])
-def test_an_endless_comparison_ends_and_the_next_one_is_answered(helper: Helper, formula: str) -> None:
+def test_an_endless_comparison_ends_and_the_next_one_is_answered(helper: Helper) -> None:
     assert helper.published_equal("x", "x+0")
     with pytest.raises(Undecided, match="more than 1 s of processor time") as raised:
-        helper.verified_equal(formula, "3")
+        helper.published_equal("9^{9^{9^9}}", "3")
     assert raised.value.outcome == "timeout"
     starts = helper.starts
     assert helper.verified_equal(r"\frac{1}{2}", "0.5")

@@ -50,8 +50,8 @@ def test_messages(helper: Helper) -> None:
     assert len(grade(helper, "strict", "x " * 50_000, "8" * 900).message) < 600
 
 
-@pytest.mark.parametrize("mode", ["strict", "as_published"])
-def test_a_comparison_that_does_not_end_is_a_timeout_and_the_next_is_graded(helper: Helper, mode: str) -> None:
+def test_a_comparison_that_does_not_end_is_a_timeout_and_the_next_is_graded(helper: Helper) -> None:
+    mode = "strict"
     verdict = grade(helper, mode, "9^{9^{9^9}}", "3")
     assert verdict == Verdict(
         "timeout", "got 9^{9^{9^9}}, expected 3: the comparison took more than 1 s of processor time"

@@ -161,6 +161,7 @@ def test_hostile_answers_are_different_without_formulas(prediction: str) -> None
         (r"\text{even}", r"\text{even}"),
         (r"5\text{ cm}\text{ x}", r"5\text{ cm}"),
         ("3 xy", "3 xy"),
+        (r"\( 1 \\[2pt] 2 \\ 3 \)", r"1 \\[2pt] 2 \\ 3"),
     ],
 )
 def test_tidied(text: str, tidy: str) -> None:
