@@ -14,9 +14,9 @@ from evolray.config import (
     from_mapping,
     load,
 )
+from evolray.engine.roles import Script
 from evolray.errors import UserError
 from evolray.evolve import stage as evolving
-from evolray.evolve.plan import Script
 from evolray.method.domains import Domain
 from evolray.pool.pool import Pool
 from evolray.train import stage as training

@@ -62,12 +62,16 @@ class Grader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A form of the prompt. `is_chat`: the rendered text is a user's message; else the model continues it as it is."""
+    """A form of the prompt. `is_chat`: the rendered text is a user's message; else the model continues it as it is.
+
+    A sample ends before the first of `stop`.
+    """
 
     name: str
     text: str
     is_chat: bool
     source: str = ""
+    stop: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,5 +91,4 @@ class Benchmark:
     work, such as bubblewrap missing."""
     max_tokens: int
     """Per sample, what the published scripts allow."""
-    stop: Sequence[str] = ()
     groups: Sequence[str] = ()

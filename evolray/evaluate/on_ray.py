@@ -5,19 +5,20 @@ the cores of a cluster, and what is handed to an actor that still waits for one 
 """
 
 import logging
-from collections import Counter
+from collections import Counter as Tally
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import ray
 from ray.exceptions import RayActorError, RayTaskError
+from ray.util.metrics import Counter
 
 from evolray.cluster.terminal import interrupted_by_sigterm
 from evolray.errors import EvolrayError, Interrupted
 from evolray.evaluate.benchmark import Problem
 from evolray.evaluate.grading import Assignment, Desk
-from evolray.pool.layout import open_folder
+from evolray.pool.layout import Folder
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +27,7 @@ TRIES = 3  # of a shard whose actor dies
 
 
 def grade_shards(
-    run: str,
+    folder: Folder,
     shards: Sequence[int],
     assignments: Mapping[str, Assignment],
     problems: Mapping[str, Sequence[Problem]],
@@ -41,7 +42,7 @@ def grade_shards(
     cores = int(ray.cluster_resources().get("CPU", 1))  # type: ignore[no-untyped-call]
     number = max(1, min(parallel or cores, len(shards)))
     try:
-        with interrupted_by_sigterm(), _office(run, assignments, problems, number) as office:
+        with interrupted_by_sigterm(), _office(folder, assignments, problems, number) as office:
             office.grade(shards, show)
     except KeyboardInterrupt:
         raise Interrupted("interrupted while grading") from None
@@ -49,9 +50,9 @@ def grade_shards(
 
 @contextmanager
 def _office(
-    run: str, assignments: Mapping[str, Assignment], problems: Mapping[str, Sequence[Problem]], number: int
+    folder: Folder, assignments: Mapping[str, Assignment], problems: Mapping[str, Sequence[Problem]], number: int
 ) -> Iterator["Office"]:
-    office = Office((run, dict(assignments), ray.put(problems)), number)
+    office = Office((folder, dict(assignments), ray.put(problems)), number)
     try:
         yield office
     finally:
@@ -64,7 +65,7 @@ class Office:
     def __init__(self, arguments: tuple[Any, ...], number: int) -> None:
         self._arguments = arguments
         self._actors: list[Any] = []
-        self._deaths = Counter[int | None]()  # by the shard that was being graded
+        self._deaths = Tally[int | None]()  # by the shard that was being graded
         self._waiting: dict[Any, Any] = {}  # what ready() promises -> its actor
         self._working: dict[Any, tuple[Any, int]] = {}  # what grade() promises -> its actor and the shard
         for _ in range(number):
@@ -115,8 +116,11 @@ class Office:
 class GradingActor:
     """Errors of evolray's are raised as such in the driver: Ray hands on what a method raises."""
 
-    def __init__(self, run: str, assignments: dict[str, Assignment], problems: Mapping[str, Sequence[Problem]]) -> None:
-        self._desk = Desk(open_folder(run), assignments, problems)
+    def __init__(
+        self, folder: Folder, assignments: dict[str, Assignment], problems: Mapping[str, Sequence[Problem]]
+    ) -> None:
+        self._desk = Desk(folder, assignments, problems)
+        self._graded = Counter("evolray_graded", "Graded samples.", ("benchmark", "outcome"))
 
     def ready(self) -> tuple[int, int]:
         return 0, 0
@@ -124,4 +128,6 @@ class GradingActor:
     def grade(self, shard: int) -> tuple[int, int]:
         """How many samples the shard has, and how many of them passed."""
         rows = self._desk.grade_shard(shard)
+        for row in rows:
+            self._graded.inc(1, {"benchmark": row.id.partition("/")[0], "outcome": row.outcome})
         return len(rows), sum(row.outcome == "passed" for row in rows)

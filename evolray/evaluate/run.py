@@ -134,7 +134,7 @@ class Run:
         progress.begin()
         todo = sum(len(read_samples(self._folder, shard)) for shard in shards)
         on_ray.grade_shards(
-            self._config.run,
+            self._folder,
             shards,
             {one.name: one.assignment for one in self._selected},
             {one.name: one.problems.all for one in self._selected},

@@ -123,7 +123,7 @@ def questions(selected: Selected, config: EvaluateConfig) -> Iterator[Question]:
     """All of a benchmark's, the samples of a problem one after another."""
     benchmark, form, sampling = selected.benchmark, selected.form, config.sampling
     assert form is not None
-    stop = (*sampling.stop, *benchmark.stop) if not form.is_chat else tuple(sampling.stop)
+    stop = (*sampling.stop, *form.stop)
     for problem in selected.problems.all:
         text = benchmark.render(form, problem)
         asked: dict[str, Any] = {"messages": (Turn("user", text),)} if form.is_chat else {"prompt": text}

@@ -69,6 +69,8 @@ def train(config: TrainConfig, *, console: Console | None = None) -> Checkpoints
     quiet()
     deepspeed = derived.read_deepspeed(config.deepspeed)
     folder = open_folder(config.run)
+    if isinstance(folder, LocalFolder):  # workers have a working directory of their own
+        config = replace(config, run=folder.url)
     if config.model == SCRATCH and not isinstance(folder, LocalFolder):
         raise UserError(f"model={SCRATCH} needs a run directory on a file system that all nodes share, not a URL.")
     try:

@@ -8,9 +8,6 @@ from evolray.evaluate.math.math_grader import MathGrader
 from evolray.evaluate.math.problems import read_gsm8k, read_math
 from evolray.evaluate.math.prompts import forms_of, rendered
 
-# WizardMath's scripts stop here on both benchmarks. A text that says "Instruction" or "Response" is cut there.
-PUBLISHED_STOP = ("Instruction:", "Instruction", "Response:", "Response")
-
 
 def _gsm8k_grader(mode: str, limits: ExecutionConfig) -> Grader:
     return Gsm8kGrader(mode)
@@ -41,7 +38,6 @@ GSM8K = Benchmark(
     },
     grader=_gsm8k_grader,
     max_tokens=1024,
-    stop=PUBLISHED_STOP,
 )
 MATH = Benchmark(
     name="math",
@@ -56,7 +52,6 @@ MATH = Benchmark(
     },
     grader=_math_grader,
     max_tokens=2048,
-    stop=PUBLISHED_STOP,
     groups=("type", "level"),
 )
 MATH_BENCHMARKS: dict[str, Benchmark] = {one.name: one for one in (GSM8K, MATH)}

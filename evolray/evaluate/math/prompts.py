@@ -12,15 +12,18 @@ from evolray.evaluate.benchmark import Form
 SLOT = "{problem}"
 _PUBLISHED = "WizardMath (arXiv 2308.09583), released scripts: Alpaca's frame with a cue to think aloud"
 _OURS = "evolray"
+# WizardMath's scripts stop here on both benchmarks. A text that says "Instruction" or "Response" is cut there.
+_PUBLISHED_STOP = ("Instruction:", "Instruction", "Response:", "Response")
+_PLAIN_STOP = ("\nQuestion:", "\nProblem:")  # a base model goes on with problems of its own
 
 
 def forms_of(benchmark: str) -> dict[str, Form]:
     return {
         form.name: form
         for form in (
-            Form("published", _text(benchmark, "published"), is_chat=False, source=_PUBLISHED),
+            Form("published", _text(benchmark, "published"), is_chat=False, source=_PUBLISHED, stop=_PUBLISHED_STOP),
             Form("instruct", _text(benchmark, "instruct"), is_chat=True, source=_OURS),
-            Form("plain", _text(benchmark, "plain"), is_chat=False, source=_OURS),
+            Form("plain", _text(benchmark, "plain"), is_chat=False, source=_OURS, stop=_PLAIN_STOP),
         )
     }
 

@@ -29,7 +29,8 @@ def test_the_published_form_to_the_letter(name: str) -> None:
         "Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n"
         "### Instruction:\n2+2?\n\n### Response: Let's think step by step."
     )
-    assert benchmark.stop == ("Instruction:", "Instruction", "Response:", "Response")
+    assert benchmark.forms["published"].stop == ("Instruction:", "Instruction", "Response:", "Response")
+    assert benchmark.forms["instruct"].stop == ()
 
 
 def test_limits_and_groups() -> None:
