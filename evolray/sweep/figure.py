@@ -176,6 +176,7 @@ def _draw_line(ax: "Axes", line: Line, aside: float, as_band: bool, best: Mappin
         ax.plot(
             (chosen.step or 0) + aside, chosen.score or 0.0, marker="o", markersize=13, fillstyle="none",
             markeredgecolor=line.color, markeredgewidth=1.5, linestyle="none",
+            clip_on=False,
         )  # fmt: skip
 
 

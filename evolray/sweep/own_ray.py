@@ -8,6 +8,7 @@ its own, so that other programs do not mistake it for the cluster of this machin
 import os
 import secrets
 import shlex
+import signal
 import socket
 import subprocess
 import sys
@@ -115,7 +116,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     try:
         process.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)  # all of it: workers end when their raylet is gone
         process.wait()
 
 
