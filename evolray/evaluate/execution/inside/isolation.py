@@ -1,8 +1,12 @@
 """What separates one program from the zygote, from the host and from the next program.
 
-A process for a program gets new user, process, mount, IPC and network namespaces, an empty /tmp and /dev/shm, no /proc,
-limits, no capabilities and a filter on system calls. It is process 1 of its process namespace, so everything that it
-started ends with it. All of it works without privileges: as root, the zygote first becomes a user that owns nothing.
+A process for a program gets new user, process, mount and IPC namespaces, an empty /tmp and /dev/shm, no /proc, limits,
+no capabilities and a filter on system calls. It is process 1 of its process namespace, so everything that it started
+ends with it. There is no network to take away: bubblewrap's has none, and the filter allows no sockets for it.
+
+All of it works without privileges: as root, the zygote first becomes a user that owns nothing. It then moves into a
+user and a process namespace of its own, where it may make more of them: a process namespace for each program, by a
+system call before the fork, and back into its own after it.
 """
 
 import ctypes
@@ -15,7 +19,7 @@ from . import system_calls
 USER_OF_ROOT = 65_533  # what root becomes: no file belongs to it
 USER_INSIDE = 1000
 
-NEW_USER, NEW_PROCESSES, NEW_MOUNTS, NEW_IPC, NEW_NETWORK = 0x10000000, 0x20000000, 0x20000, 0x8000000, 0x40000000
+NEW_USER, NEW_PROCESSES, NEW_MOUNTS, NEW_IPC = 0x10000000, 0x20000000, 0x20000, 0x8000000
 NO_SUID, NO_DEVICES = 2, 4
 PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVILEGES = 4, 38
 CAPABILITIES_VERSION = 0x20080522
@@ -44,10 +48,43 @@ def leave_root() -> None:
     _check(_libc.prctl(PR_SET_NO_NEW_PRIVILEGES, 1, 0, 0, 0), "prctl")
 
 
+class ProcessNamespaces:
+    """Of the zygote, which must have entered its own with `enter_own`."""
+
+    def __init__(self) -> None:
+        self._own = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+
+    def fork(self) -> int:
+        """Like os.fork, but the child is process 1 of a new namespace."""
+        _check(_libc.unshare(NEW_PROCESSES), "a new process namespace")
+        process = os.fork()
+        if process:
+            _check(_libc.setns(self._own, NEW_PROCESSES), "back to the zygote's process namespace")
+        return process
+
+
+def enter_own() -> None:
+    """Go on in a child that has a user and a process namespace of its own; this process ends when the child does."""
+    _new_user_namespace(NEW_PROCESSES)
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+        os._exit(0)
+
+
 def separate() -> None:
-    """New namespaces for this process, but for the process namespace, which its next child enters."""
+    """New namespaces for this process, which already has one of processes, and folders of its own."""
+    _new_user_namespace(NEW_MOUNTS | NEW_IPC)
+    room = f"size={FILE_MB}m,nr_inodes={FILES}"
+    for path, options in (("/tmp", room), ("/dev/shm", room), ("/proc", "size=4k,mode=555")):
+        arguments = b"tmpfs", path.encode(), b"tmpfs", NO_SUID | NO_DEVICES, options.encode()
+        _check(_libc.mount(*arguments), f"a new {path}")
+    os.chdir("/tmp")
+
+
+def _new_user_namespace(others: int) -> None:
     user, group = os.getuid(), os.getgid()
-    _check(_libc.unshare(NEW_USER | NEW_PROCESSES | NEW_MOUNTS | NEW_IPC | NEW_NETWORK), "new namespaces")
+    _check(_libc.unshare(NEW_USER | others), "new namespaces")
     for name, text in (
         ("setgroups", "deny"),
         ("uid_map", f"{USER_INSIDE} {user} 1"),
@@ -55,11 +92,6 @@ def separate() -> None:
     ):
         with open(f"/proc/self/{name}", "w") as file:
             file.write(text)
-    room = f"size={FILE_MB}m,nr_inodes={FILES}"
-    for path, options in (("/tmp", room), ("/dev/shm", room), ("/proc", "size=4k,mode=555")):
-        arguments = b"tmpfs", path.encode(), b"tmpfs", NO_SUID | NO_DEVICES, options.encode()
-        _check(_libc.mount(*arguments), f"a new {path}")
-    os.chdir("/tmp")
 
 
 def limit(limits: Limits) -> None:

@@ -7,10 +7,11 @@ COUNTED = ("RssAnon:", "RssShmem:", "VmPTE:", "VmSwap:")
 
 def used_mb() -> float:
     """Pages that processes share after a fork count for each of them."""
-    return sum(_kilobytes(int(name)) for name in os.listdir("/proc") if name.isdigit() and name != "1") / 1024
+    zygotes = ("1", os.readlink("/proc/self"))
+    return sum(_kilobytes(name) for name in os.listdir("/proc") if name.isdigit() and name not in zygotes) / 1024
 
 
-def _kilobytes(process: int) -> int:
+def _kilobytes(process: str) -> int:
     try:
         with open(f"/proc/{process}/status", errors="replace") as file:
             lines = file.read().splitlines()

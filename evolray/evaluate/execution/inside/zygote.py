@@ -37,6 +37,7 @@ def main(is_isolated: bool) -> None:
         __import__(name)
     if is_isolated:
         isolation.leave_root()
+        isolation.enter_own()
     gc.collect()
     gc.freeze()
     try:
@@ -47,7 +48,8 @@ def main(is_isolated: bool) -> None:
 
 class Zygote:
     def __init__(self, control: socket.socket, is_isolated: bool) -> None:
-        self._control, self._is_isolated = control, is_isolated
+        self._control = control
+        self._namespaces = isolation.ProcessNamespaces() if is_isolated else None
         self._running: dict[str, int] = {}  # role -> process
         self._is_over = False
         self._memory_mb = 0
@@ -55,7 +57,7 @@ class Zygote:
     def serve(self) -> None:
         """Until the host closes its end: this process is the first of its namespace, so all others end with it."""
         while True:
-            if self._running and self._is_isolated and not self._is_over:
+            if self._running and self._namespaces and not self._is_over:
                 if not select.select([self._control], [], [], WATCH_SECONDS)[0]:
                     self._watch()
                     continue
@@ -75,64 +77,56 @@ class Zygote:
 
     def _start(self, ends: list[int], limits: list[int], roles: list[str]) -> list[Any]:
         self._memory_mb, self._is_over = limits[0], False
-        given = list(ends)
+        given, readies = list(ends), []
         try:
             for role in roles:
                 mine, given = given[: ENDS[role]], given[ENDS[role] :]
-                self._running[role] = self._fork(role, mine, isolation.Limits(*limits))
+                self._running[role], ready = self._fork(role, mine, isolation.Limits(*limits))
+                readies.append(ready)
+            failure = "".join(map(read_all, readies))
         except OSError as error:
-            self._stop()
-            return ["failed", str(error)]
+            failure = str(error)
         finally:
             for end in ends:
                 os.close(end)
+        if failure:
+            self._stop()
+            return ["failed", failure]
         return ["started"]
 
-    def _fork(self, role: str, ends: list[int], limits: isolation.Limits) -> int:
-        """The process for a role. A step between has the rights to set its namespaces up, and is gone afterwards."""
-        if not self._is_isolated:
-            return os.fork() or self._become(role, ends, limits)
-        reading, writing = os.pipe()
-        between = os.fork()
-        if not between:
-            try:
-                isolation.separate()
-                keep_only([*ends, writing])
-                ends, writing = list(range(3, 3 + len(ends))), 3 + len(ends)
-                isolation.limit_all(limits)
-                isolation.give_up_rights()
-                process = os.fork()
-                if not process:
-                    os.close(writing)
-                    self._become(role, ends, limits)
-                os.write(writing, str(process).encode())
-            except BaseException as error:
-                os.write(writing, f"{type(error).__name__}: {error}".encode())
-            finally:
-                os._exit(0)
-        os.close(writing)
-        os.waitpid(between, 0)
-        answer = os.read(reading, 1000).decode()
-        os.close(reading)
-        if not answer.isdigit():
-            raise OSError(answer or "a process could not be separated")
-        return int(answer)
+    def _fork(self, role: str, ends: list[int], limits: isolation.Limits) -> tuple[int, int]:
+        """The process for a role, and a file that ends when it is separated, or says why it is not."""
+        ready, report = os.pipe()
+        process = self._namespaces.fork() if self._namespaces else os.fork()
+        if process:
+            os.close(report)
+            return process, ready
+        try:
+            self._become(role, ends, report, limits)
+        finally:
+            os._exit(0)  # whatever happens, it must never go on as a zygote
 
-    def _become(self, role: str, ends: list[int], limits: isolation.Limits) -> int:
-        """Be the process for a role until it ends. Never returns."""
+    def _become(self, role: str, ends: list[int], report: int, limits: isolation.Limits) -> None:
+        """Be the process for a role until it ends."""
         try:
             os.setsid()
-            if not self._is_isolated:
-                keep_only(ends)
-                ends = list(range(3, 3 + len(ends)))
+            if self._namespaces:
+                isolation.separate()
+            keep_only([*ends, report])
+            ends, report = list(range(3, 3 + len(ends))), 3 + len(ends)
             isolation.limit(limits)
-            channels = [Channel(socket.socket(fileno=end)) for end in ends]
-            if role == CALLEE:
-                callee.serve(*channels)
-            else:
-                tester.serve(*channels)
-        finally:
-            os._exit(0)
+            if self._namespaces:
+                isolation.limit_all(limits)
+                isolation.give_up_rights()
+        except BaseException as error:
+            os.write(report, f"{type(error).__name__}: {error}".encode())
+            return
+        os.close(report)
+        channels = [Channel(socket.socket(fileno=end)) for end in ends]
+        if role == CALLEE:
+            callee.serve(*channels)
+        else:
+            tester.serve(*channels)
 
     def _stop(self) -> list[Any]:
         """End what runs. Process 1 of a namespace is gone only when all others in it are."""
@@ -140,7 +134,7 @@ class Zygote:
         for role, process in self._running.items():
             done, status, usage = os.wait4(process, os.WNOHANG)
             was_alive = not done
-            if not self._is_isolated:
+            if not self._namespaces:
                 end_group(process)
             if was_alive:
                 os.kill(process, signal.SIGKILL)
@@ -149,6 +143,11 @@ class Zygote:
             ended[role] = {"was_alive": was_alive, "code": code, "cpu_seconds": usage.ru_utime + usage.ru_stime}
         self._running = {}
         return ["stopped", ended, self._is_over]
+
+
+def read_all(file: int) -> str:
+    with open(file, "rb") as reading:
+        return reading.read().decode(errors="replace")
 
 
 def end_group(process: int) -> None:
