@@ -43,7 +43,7 @@ from benchmarks.training import (
 )
 from evolray.cluster.machine import Machine
 from evolray.config import TrainConfig, load
-from evolray.train.quiet import quiet
+from evolray.quiet import quiet
 from evolray.train.student import describe
 
 TARGETS = {8: 1.5, 64: 2.5}

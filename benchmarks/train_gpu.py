@@ -50,8 +50,8 @@ from benchmarks.training import (
 )
 from evolray.cluster.machine import Machine
 from evolray.config import TrainConfig, load
+from evolray.quiet import quiet
 from evolray.train.figures import mean_context
-from evolray.train.quiet import quiet
 from evolray.train.sizing import GIB, flops_per_token
 from evolray.train.sources import find_sources, read
 from evolray.train.student import describe, train_tokenizer

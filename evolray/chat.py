@@ -23,7 +23,9 @@ Rules that all of them keep:
 """
 
 from dataclasses import dataclass
-from typing import Literal, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
+
+from evolray.errors import UserError
 
 
 class Message(TypedDict):
@@ -161,3 +163,17 @@ def chat_template(name: str, begin: str = "") -> str:
     if name not in FORMATS:
         raise ValueError(f"unknown chat format {name!r}; expected one of {', '.join(FORMATS)}")
     return (f"{{{{- {begin!r} -}}}}\n" if begin else "") + FORMATS[name].template
+
+
+def begin_mark(tokenizer: Any) -> str:
+    """The special tokens that the tokenizer puts before a plain text by itself, as text; "" when it puts none.
+
+    Raises UserError when the text would not be read as those tokens, so that no template could write them.
+    """
+    plain = tokenizer("a", add_special_tokens=False)["input_ids"]
+    marked = tokenizer("a", add_special_tokens=True)["input_ids"]
+    num_before = next((at for at in range(len(marked)) if marked[at : at + len(plain)] == plain), 0)
+    begin = "".join(tokenizer.convert_ids_to_tokens(marked[:num_before]))
+    if tokenizer(begin, add_special_tokens=False)["input_ids"] != marked[:num_before]:
+        raise UserError(f"the tokenizer opens a text with {begin!r} but cannot read it. Choose another model.")
+    return begin

@@ -46,13 +46,13 @@ ENGINE = (
 EVOLVE = (*ENGINE, "evolray.method", "evolray.evolve")
 TRAIN = (
     "evolray.cluster", "evolray.config", "evolray.errors", "evolray.records", "evolray.pool", "evolray.chat",
-    "evolray.checkpoints", "evolray.display", "evolray.train", "numpy", "psutil", "pyarrow", "rich", "yaml", "torch",
+    "evolray.checkpoints", "evolray.display", "evolray.quiet", "evolray.train", "numpy", "psutil", "pyarrow", "rich", "yaml", "torch",
     "transformers", "tokenizers", "trl", "deepspeed", "datasets", "peft", "tensorboardX", "accelerate",
 )  # fmt: skip
 SAMPLING = (
     *ENGINE, "evolray.chat", "evolray.checkpoints", "evolray.model_folder", "evolray.sampling", "numpy", "pyarrow",
 )  # fmt: skip
-MODELS = (*SAMPLING, "torch", "transformers", "tokenizers", "vllm")
+MODELS = (*SAMPLING, "evolray.quiet", "torch", "transformers", "tokenizers", "vllm")
 EVALUATE = (
     "evolray.cluster", "evolray.config", "evolray.errors", "evolray.records", "evolray.pool", "evolray.display",
     "evolray.checkpoints", "evolray.chat", "evolray.sampling", "evolray.evaluate", "numpy", "pyarrow", "rich",
@@ -73,7 +73,8 @@ IMPURE = (
 RULES = (
     Rule("evolray/errors.py"),
     Rule("evolray/records.py"),
-    Rule("evolray/chat.py"),
+    Rule("evolray/chat.py", ("evolray.errors",)),
+    Rule("evolray/quiet.py", (), {"torch": "quiet", "transformers": "quiet"}),
     Rule("evolray/diff/*.py", ("evolray.errors", "evolray.diff", "numpy", "safetensors", "rich")),
     Rule("evolray/display.py", ("rich",)),
     Rule("evolray/model_folder.py", MODEL_FOLDER),
@@ -106,6 +107,7 @@ RULES = (
     Rule("evolray/sampling/*.py", SAMPLING),
     Rule("evolray/evaluate/on_ray.py", (*EVALUATE, "ray")),
     Rule("evolray/evaluate/__init__.py", EVALUATE, {"evolray.api": "_Stage.__call__"}),
+    Rule("evolray/evaluate/results.py", EVALUATE, {"pandas": "Results.to_pandas"}),
     Rule("evolray/evaluate/execution/inside/*.py", SANDBOXED),
     Rule("evolray/evaluate/math/*.py", (*EVALUATE, "math_verify", "sympy", "latex2sympy2_extended")),
     Rule("evolray/evaluate/*/*.py", EVALUATE),

@@ -23,6 +23,7 @@ from evolray.errors import EvolrayError, Interrupted, UserError
 from evolray.pool.layout import Folder, LocalFolder, hold, open_folder
 from evolray.pool.manifest import check_same_run, describe_run
 from evolray.pool.seed_formats import without_credentials
+from evolray.quiet import quiet
 from evolray.train import manifest as manifests
 from evolray.train import settings as derived
 from evolray.train.batches import accumulation_for
@@ -30,7 +31,6 @@ from evolray.train.examples import Example
 from evolray.train.job import Job, Outcome, plan
 from evolray.train.manifest import STAGE, TrainManifest
 from evolray.train.progress import Progress
-from evolray.train.quiet import quiet
 from evolray.train.sizing import GIB
 from evolray.train.sources import Source, find_sources, read
 from evolray.train.store import DATA, INDEX, read_index, write_index

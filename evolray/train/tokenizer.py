@@ -11,7 +11,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from evolray.chat import FORMATS, Message, chat_template
+from evolray.chat import FORMATS, Message, begin_mark, chat_template
 from evolray.errors import UserError
 
 if TYPE_CHECKING:
@@ -85,20 +85,6 @@ def dress(tokenizer: "PreTrainedTokenizerFast", chat_format: str) -> Outfit:
     _check_holds(tokenizer, chat_format, begin)
     end_token, pad_token = str(tokenizer.eos_token), str(tokenizer.pad_token)
     return Outfit(end_token, pad_token, begin, (end_token,) if len(tokenizer) > num_tokens else ())
-
-
-def begin_mark(tokenizer: "PreTrainedTokenizerFast") -> str:
-    """The special tokens that the tokenizer puts before a plain text by itself, as text; "" when it puts none.
-
-    Raises UserError when the text would not be read as those tokens, so that no template could write them.
-    """
-    plain = tokenizer("a", add_special_tokens=False)["input_ids"]
-    marked = tokenizer("a", add_special_tokens=True)["input_ids"]
-    num_before = next((at for at in range(len(marked)) if marked[at : at + len(plain)] == plain), 0)
-    begin = "".join(tokenizer.convert_ids_to_tokens(marked[:num_before]))
-    if tokenizer(begin, add_special_tokens=False)["input_ids"] != marked[:num_before]:
-        raise UserError(f"the tokenizer opens a text with {begin!r} but cannot read it. Choose another student.")
-    return begin
 
 
 def grow_embeddings(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast") -> int:

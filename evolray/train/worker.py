@@ -12,11 +12,11 @@ from trl.trainer.sft_config import SFTConfig
 from evolray.checkpoints import Checkpoint, Checkpoints
 from evolray.errors import EvolrayError, UserError
 from evolray.pool.layout import open_folder
+from evolray.quiet import quiet
 from evolray.train import attention, deepspeed_ops
 from evolray.train.batches import Batches
 from evolray.train.figures import Watch, mean_context
 from evolray.train.job import SHARED, Job, Outcome, Place, plan
-from evolray.train.quiet import quiet
 from evolray.train.saving import Saving
 from evolray.train.seen import Seen
 from evolray.train.sizing import flops_per_token

@@ -16,10 +16,10 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from evolray.chat import FORMATS
+from evolray.chat import FORMATS, begin_mark
 from evolray.errors import UserError
 from evolray.train.examples import Encoded, Example, encode
-from evolray.train.tokenizer import Outfit, begin_mark, dress, grow_embeddings, load_tokenizer
+from evolray.train.tokenizer import Outfit, dress, grow_embeddings, load_tokenizer
 from tests.train import tokenizers
 
 EXAMPLE = Example("x", ({"role": "user", "content": "Name a tree."}, {"role": "assistant", "content": "Oak."}))

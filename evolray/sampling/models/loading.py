@@ -1,31 +1,15 @@
 """A model and its tokenizer, loaded by transformers: safetensors only, none of the code that may come with them."""
 
 import inspect
-import logging
-import os
-import warnings
 from pathlib import Path
 from typing import Any
 
-from evolray.chat import FORMATS, chat_template
+from evolray.chat import FORMATS, begin_mark, chat_template
 from evolray.cluster.machine import Machine
 from evolray.errors import UserError
+from evolray.quiet import quiet
 
 PRECISIONS = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
-
-
-def quiet() -> None:
-    """Keep out of the logs what transformers says at every loading and nobody can act on."""
-    import torch
-    import transformers
-
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    if not torch.cuda.is_available():
-        os.environ.setdefault("DS_ACCELERATOR", "cpu")  # where DeepSpeed is installed, it warns of what it finds itself
-    warnings.filterwarnings("ignore", category=FutureWarning)
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
-    transformers.utils.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def compute_with(threads: int) -> None:
@@ -64,22 +48,8 @@ def load_tokenizer(source: str | Path, revision: str | None, chat_format: str | 
     if chat_format is not None:
         if chat_format not in FORMATS:
             raise UserError(f"chat_format={chat_format}: expected one of {', '.join(FORMATS)}.")
-        tokenizer.chat_template = chat_template(chat_format, _begin_mark(tokenizer))
+        tokenizer.chat_template = chat_template(chat_format, begin_mark(tokenizer))
     return tokenizer
-
-
-def _begin_mark(tokenizer: Any) -> str:
-    """The special tokens that the tokenizer puts before a plain text by itself, as text; "" when it puts none.
-
-    Raises UserError when the text would not be read as those tokens, so that no template could write them.
-    """
-    plain = tokenizer("a", add_special_tokens=False)["input_ids"]
-    marked = tokenizer("a", add_special_tokens=True)["input_ids"]
-    num_before = next((at for at in range(len(marked)) if marked[at : at + len(plain)] == plain), 0)
-    begin = "".join(tokenizer.convert_ids_to_tokens(marked[:num_before]))
-    if tokenizer(begin, add_special_tokens=False)["input_ids"] != marked[:num_before]:
-        raise UserError(f"the tokenizer opens a text with {begin!r} but cannot read it; leave chat_format out.")
-    return begin
 
 
 def choose_precision(precision: str, machine: Machine) -> str:

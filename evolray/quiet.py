@@ -1,4 +1,4 @@
-"""Keeps out of the terminal and the logs what the libraries say in every training and nobody can act on."""
+"""Keeps out of the terminal and the logs what the libraries say at every loading and nobody can act on."""
 
 import logging
 import os
@@ -6,7 +6,7 @@ import warnings
 
 
 def quiet() -> None:
-    """For a process that trains or prepares a training; call it before the libraries have something to say."""
+    """For a process that loads models; call it before the libraries have something to say."""
     import torch
     import transformers
 
