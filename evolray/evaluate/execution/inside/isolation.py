@@ -36,6 +36,7 @@ class Limits(NamedTuple):
 
 
 _libc = ctypes.CDLL(None, use_errno=True)
+_HEADER, _NO_CAPABILITIES = (ctypes.c_uint32 * 2)(CAPABILITIES_VERSION, 0), (ctypes.c_uint32 * 6)()
 
 
 def leave_root() -> None:
@@ -86,12 +87,13 @@ def _new_user_namespace(others: int) -> None:
     user, group = os.getuid(), os.getgid()
     _check(_libc.unshare(NEW_USER | others), "new namespaces")
     for name, text in (
-        ("setgroups", "deny"),
-        ("uid_map", f"{USER_INSIDE} {user} 1"),
-        ("gid_map", f"{USER_INSIDE} {group} 1"),
+        ("setgroups", b"deny"),
+        ("uid_map", b"%d %d 1" % (USER_INSIDE, user)),
+        ("gid_map", b"%d %d 1" % (USER_INSIDE, group)),
     ):
-        with open(f"/proc/self/{name}", "w") as file:
-            file.write(text)
+        file = os.open(f"/proc/self/{name}", os.O_WRONLY)
+        os.write(file, text)
+        os.close(file)
 
 
 def limit(limits: Limits) -> None:
@@ -122,8 +124,7 @@ def limit_each(limits: dict[int, int]) -> None:
 
 def give_up_rights() -> None:
     """No capabilities in the new user namespace, and the system call filter. Nothing can be set up after this."""
-    header = (ctypes.c_uint32 * 2)(CAPABILITIES_VERSION, 0)
-    _check(_libc.capset(header, (ctypes.c_uint32 * 6)()), "capabilities")
+    _check(_libc.capset(_HEADER, _NO_CAPABILITIES), "capabilities")
     system_calls.install(_libc)
 
 

@@ -63,10 +63,11 @@ class _Program(ctypes.Structure):
     _fields_ = [("length", ctypes.c_ushort), ("steps", ctypes.c_char_p)]
 
 
+_steps = filter_program(platform.machine())  # once: what is done after each fork is what a program costs
+_program = _Program(len(_steps) // 8, _steps)
+
+
 def install(libc: ctypes.CDLL) -> None:
     """For this process and all it starts. Needs no_new_privs."""
-    steps = filter_program(platform.machine())
-    if steps:
-        program = _Program(len(steps) // 8, steps)
-        if libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(program), 0, 0):
-            raise OSError(ctypes.get_errno(), "the system call filter was not accepted")
+    if _steps and libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(_program), 0, 0):
+        raise OSError(ctypes.get_errno(), "the system call filter was not accepted")

@@ -23,11 +23,12 @@ WATCH_SECONDS = 0.02
 CALLEE, TESTER = "callee", "tester"
 ENDS = {CALLEE: 1, TESTER: 2}  # sockets that each role gets: to the host or the tester; to the host and to the callee
 
-# What programs import, so that they find it loaded.
+# What programs import, so that they find it loaded. Not threading, nor what imports it: its work after each fork would
+# double the time that a fork takes.
 WARM = (
     "abc array bisect calendar cmath collections contextlib copy dataclasses datetime decimal enum fractions functools "
-    "hashlib heapq io itertools json math numbers operator os queue random re statistics string struct sys textwrap "
-    "threading time traceback types typing unicodedata"
+    "hashlib heapq io itertools json math numbers operator os random re statistics string struct sys textwrap "
+    "time traceback types typing unicodedata"
 ).split()
 
 
