@@ -88,11 +88,11 @@ def _completed(sources: Sequence[str], prompt: str, entry_point: str, budget: Bu
         return ""
     head = prompt if prompt.endswith("\n") else f"{prompt}\n"
     for source in sources:
-        dedented = textwrap.dedent(source)
-        for body in (source, f"    {source.lstrip()}", textwrap.indent(dedented, "    ")):
-            piece = whole_prefix((head + body).split("\n"), budget)
-            if piece and defines(piece.tree, entry_point):
-                return _without_usage(piece, entry_point)
+        bodies = (source, f"    {source.lstrip()}", textwrap.indent(textwrap.dedent(source), "    "))
+        pieces = [whole_prefix((head + body).split("\n"), budget) for body in bodies]
+        whole = [one for one in pieces if one and defines(one.tree, entry_point)]
+        if whole:  # the one that loses the least
+            return _without_usage(max(whole, key=lambda one: one.source.count("\n")), entry_point)
     return ""
 
 
@@ -135,9 +135,11 @@ def _without_usage(piece: Piece, entry_point: str) -> str:
     """The piece without statements after the function that only use it."""
     body = piece.tree.body
     last = max((number for number, one in enumerate(body) if entry_point in names_defined(one)), default=len(body))
-    usage = [one for number, one in enumerate(body) if _is_usage(one, number > last, entry_point)]
-    kept = {line for one in body if one not in usage for line in range(line_range(one)[0], line_range(one)[1] + 1)}
-    dropped = {line for one in usage for line in range(line_range(one)[0], line_range(one)[1] + 1)} - kept
+    kept, dropped = set[int](), set[int]()
+    for number, one in enumerate(body):
+        first, end = line_range(one)
+        (dropped if _is_usage(one, number > last, entry_point) else kept).update(range(first, end + 1))
+    dropped -= kept  # lines that hold both
     lines = piece.source.split("\n")
     return "\n".join(line for number, line in enumerate(lines, 1) if number not in dropped).strip("\n")
 

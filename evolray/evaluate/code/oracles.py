@@ -4,7 +4,8 @@
     a float, or floats alone     |got - expected| <= atol + 1e-7 |expected|, atol 1e-6 where the problem says 0
     any output, where the        the same; the outputs must have one type and one length
       problem says atol > 0
-    find_zero                    HumanEval/32: the polynomial at the output is at most atol from 0
+    find_zero                    HumanEval/32: the polynomial at the output is at most atol from 0; or the output is the
+                                 reference's, which for large coefficients is no closer
     are_equivalent               Mbpp/164: always right, its reference is wrong
     sum_div                      Mbpp/295: 0 is right too
     check_str, text_match_three, Mbpp/737, 787, 794: whether it is None counts, or the bool that it is
@@ -70,13 +71,15 @@ def _is_close(got: Any, expected: Any, atol: float) -> bool:
 
 
 def _is_root(arguments: Sequence[Any], got: Any, expected: Any, atol: float) -> bool:
+    if got == expected:
+        return True
     if not isinstance(got, int | float):
         return False
     try:
-        value = math.fsum(coefficient * math.pow(got, power) for power, coefficient in enumerate(arguments[0]))
+        value = sum(coefficient * math.pow(got, power) for power, coefficient in enumerate(arguments[0]))
     except (ValueError, OverflowError):
         return False
-    return abs(value) <= atol
+    return bool(abs(value) <= atol)
 
 
 def _is_anything(arguments: Sequence[Any], got: Any, expected: Any, atol: float) -> bool:

@@ -3,6 +3,7 @@
 A program is called with the base inputs, then, in a new process, with the plus inputs; each output is compared with the
 reference's as it comes, and the first that is not right decides. "plus" counts only where base passes too. Every call
 gets a copy of its arguments, so that what a program does to them changes neither the next call nor the comparison.
+Limits are of wall time, which a loaded machine stretches: what runs out of it is tried once more.
 """
 
 import reprlib
@@ -25,7 +26,7 @@ def rules(with_plus: bool, seconds: float | None) -> dict[str, Any]:
         "grader": "evalplus: outputs against the reference's; prompt + completion",
         "tests": "base and plus, plus counts where base passes" if with_plus else "base",
         **SUMMARY,
-        "seconds": f"{per_call} per call, max({MOST_SECONDS:g}, {TIMES_REFERENCE:g} x reference) in all",
+        "seconds": f"{per_call} per call, max({MOST_SECONDS:g}, {TIMES_REFERENCE:g} x reference) in all, twice at most",
         "left out": "inputs whose expected output is too large to leave the sandbox",
     }
 
@@ -36,11 +37,15 @@ class OutputGrading:
         self._references = References(sandbox, seconds)
 
     def grade(self, problem: Problem, completion: str, with_plus: bool) -> Verdict:
-        base = self._grade_part(problem, completion, "base_input")
+        base = self._grade_twice(problem, completion, "base_input")
         if not with_plus:
             return base
-        verdict = base if not base.passed else self._grade_part(problem, completion, "plus_input")
+        verdict = base if not base.passed else self._grade_twice(problem, completion, "plus_input")
         return Verdict(verdict.outcome, verdict.message, base.outcome)
+
+    def _grade_twice(self, problem: Problem, completion: str, part: str) -> Verdict:
+        first = self._grade_part(problem, completion, part)
+        return self._grade_part(problem, completion, part) if first.outcome == "timeout" else first
 
     def _grade_part(self, problem: Problem, completion: str, part: str) -> Verdict:
         expected = self._references.expected(problem, part)

@@ -22,23 +22,26 @@ MAIN_GUARD, MAIN_NAME = 'if __name__ == "__main__":', '__name__ == "__main__"'
 
 
 def humaneval(text: str, problem: Problem) -> str:
-    return _cut(_fenced(_response(text).replace("\r", ""), CLOSING), "# Example usage")
+    """Of raw output that begins with the prompt, humaneval_gen.py takes the part up to a second marker."""
+    _, has_prompt, answer = text.partition(RESPONSE) if text.startswith(ALPACA_HEADER) else ("", "", text)
+    answer = answer.partition(RESPONSE)[0] if has_prompt else _response(answer)
+    return _cut(_fenced(_spaced(answer).replace("\r", ""), CLOSING), "# Example usage")
 
 
 def mbpp(text: str, problem: Problem) -> str:
-    return _cut(_fenced(_response(text), CLOSING_LINE), "# Example usage", "# Test examples")
+    return _cut(_fenced(_spaced(_response(text)), CLOSING_LINE), "# Example usage", "# Test examples")
 
 
 def mbpp_plus(text: str, problem: Problem) -> str:
-    return _cut(_fenced(_response(text).replace("\r", ""), CLOSING_LINE), "# Example usage", "assert")
+    return _cut(_fenced(_spaced(_response(text)).replace("\r", ""), CLOSING_LINE), "# Example usage", "assert")
 
 
 def _response(text: str) -> str:
-    """Of raw output that begins with the prompt the part up to the next marker, as humaneval_gen.py takes it; else what
-    follows the last marker, as the others do."""
-    parts = text.split(RESPONSE)
-    answer = parts[1] if text.startswith(ALPACA_HEADER) and len(parts) > 1 else parts[-1]
-    return answer.replace("\t", "    ")
+    return text.rpartition(RESPONSE)[2]
+
+
+def _spaced(text: str) -> str:
+    return text.replace("\t", "    ")
 
 
 def _fenced(text: str, closing: str) -> str:

@@ -35,11 +35,12 @@ class Budget:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of escapes such as "\d"
-                return ast.parse(source)
+                tree = ast.parse(source)
         except SyntaxError as error:
             return error.lineno or 0
         except (ValueError, RecursionError, MemoryError):  # a null byte, a lone surrogate, nested too deeply
             return 0
+        return next((one.lineno for one in tree.body if isinstance(one, ast.Return)), tree)
 
 
 @dataclass(frozen=True)
@@ -126,9 +127,10 @@ def names_needed(tree: ast.AST) -> set[str]:
 
 
 def is_whole(function: ast.stmt) -> bool:
-    """Whether a function does anything: more than a docstring, `pass`, `...` or a bare name."""
+    """Whether a function does anything: more than a docstring, `pass`, `...`, a bare name, and what it defines."""
+    nothing = (ast.Pass, ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
     return isinstance(function, Definition) and not all(
-        isinstance(one, ast.Pass) or (isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant | ast.Name))
+        isinstance(one, nothing) or (isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant | ast.Name))
         for one in function.body
     )
 
