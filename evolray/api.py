@@ -72,11 +72,14 @@ def train(config: TrainConfig | Mapping[str, Any] | str | None = None, **setting
     return training.train(_config(TrainConfig, config, values))
 
 
-def evaluate(config: EvaluateConfig | Mapping[str, Any] | str | None = None, **settings: Any) -> "Results":
+def evaluate(
+    config: EvaluateConfig | Mapping[str, Any] | str | None = None, *, script: Script | None = None, **settings: Any
+) -> "Results":
     """Sample a checkpoint or an endpoint on benchmarks, and grade it; the same as the command `evolray evaluate`.
 
     `config` and keywords are as for `evolve`, and `model` may be a Checkpoint itself:
     evaluate(model=checkpoint, benchmarks=["gsm8k"], problems={"gsm8k": "gsm8k_test.jsonl"}, run="runs/gsm8k").scores
+    `script` is a function from a Call to its answer that stands in for a model.
     Raises UserError, EndpointError, BudgetError, Interrupted or EvolrayError; the same call goes on afterwards.
     """
     from evolray.evaluate import stage as evaluating
@@ -84,7 +87,9 @@ def evaluate(config: EvaluateConfig | Mapping[str, Any] | str | None = None, **s
     values = _dotted(settings)
     if isinstance(values.get("model"), Checkpoint):
         values["model"] = values["model"].url
-    return evaluating.evaluate(_config(EvaluateConfig, config, values))
+    if script is not None:
+        values["endpoint.kind"] = "scripted"
+    return evaluating.evaluate(_config(EvaluateConfig, config, values), script=script)
 
 
 def grade(benchmark: str, config: GradeConfig | Mapping[str, Any] | str | None = None, **settings: Any) -> "Results":

@@ -23,15 +23,16 @@ from evolray.evaluate.selection import check_grading, select, settle
 from evolray.pool.layout import Folder, hold, open_folder
 from evolray.pool.manifest import check_same_run, describe_run
 from evolray.pool.seed_formats import without_credentials
-from evolray.sampling.opening import open_sampler
+from evolray.sampling.opening import Script, open_sampler
 
 
-def evaluate(config: EvaluateConfig, *, console: Console | None = None) -> Results:
+def evaluate(config: EvaluateConfig, *, script: Script | None = None, console: Console | None = None) -> Results:
     """Sample and grade, or go on where an earlier run of `config.run` ended. What is done is not done again.
 
-    Raises UserError, EndpointError, BudgetError, Interrupted or EvolrayError; after all of them the same call goes on.
+    `script` stands in for `endpoint.script`. Raises UserError, EndpointError, BudgetError, Interrupted or EvolrayError;
+    after all of them the same call goes on.
     """
-    sampler = open_sampler(config)
+    sampler = open_sampler(config, script)
     selected = select(config, sampler.has_chat_template)
     folder = open_folder(config.run)
     identity = {

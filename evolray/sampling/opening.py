@@ -1,12 +1,16 @@
 """Which sampler a config asks for."""
 
 from evolray.config import SamplerConfig
+from evolray.engine.roles import Script
 from evolray.errors import UserError
 from evolray.sampling.sampler import Sampler
 
 
-def open_sampler(config: SamplerConfig) -> Sampler:
-    """Raises UserError when the config names no model, or two, or what it names cannot be used."""
+def open_sampler(config: SamplerConfig, script: Script | None = None) -> Sampler:
+    """`script`: a function from a Call to its answer, in place of `endpoint.script`.
+
+    Raises UserError when the config names no model, or two, or what it names cannot be used.
+    """
     check(config)
     if config.model:
         from evolray.sampling.checkpoint import CheckpointSampler  # loads transformers
@@ -14,7 +18,7 @@ def open_sampler(config: SamplerConfig) -> Sampler:
         return CheckpointSampler(config)
     from evolray.sampling.endpoint import EndpointSampler
 
-    return EndpointSampler(config)
+    return EndpointSampler(config, script)
 
 
 def check(config: SamplerConfig) -> None:
