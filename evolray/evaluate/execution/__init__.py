@@ -10,6 +10,7 @@ together, files, output (which goes nowhere).
 
 Not promised: that a program which exploits the kernel is stopped, that times are equal under load, that programs do not
 learn of the machine what a processor tells (its kind, its time). Memory that processes share counts for each of them.
+With `unsafe=True` nothing is kept from a program, and its limits are those of single processes; verdicts are the same.
 """
 
 from evolray.evaluate.execution.sandbox import Sandbox

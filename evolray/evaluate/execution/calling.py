@@ -1,5 +1,6 @@
 """Calls from this process to a program in a callee, each with a time limit of its own."""
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -107,7 +108,8 @@ class Callee:
 
     def end(self) -> None:
         self._channel.close()
-        self._interpreters.stop()
+        with contextlib.suppress(ZygoteLost):  # then it has ended all the more
+            self._interpreters.stop()
 
     def _ask(self, request: Json, deadline: float) -> dict[str, Any] | Raised | TimedOut | Lost:
         try:
