@@ -24,7 +24,7 @@ from pathlib import Path
 from evolray.errors import EvolrayError
 
 START_SECONDS = 120.0
-STOP_SECONDS = 30.0
+STOP_SECONDS = 5.0  # Ray would wait for half a minute for actors that jobs of Ray Data leave behind
 PAUSE_SECONDS = 0.25
 LOG_LINES = 10
 

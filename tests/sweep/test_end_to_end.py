@@ -16,7 +16,6 @@ import psutil
 import pytest
 from ray.job_submission import JobSubmissionClient
 
-from evolray.evaluate.code.benchmarks import __file__ as _code
 from evolray.sweep.own_ray import OwnRay, own_ray
 from evolray.sweep.results import read
 from evolray.train.examples import Example
@@ -25,7 +24,7 @@ from tests.train import small
 pytestmark = [pytest.mark.slow, pytest.mark.ray]
 
 ROOT = Path(__file__).parents[2]
-PROMPTS = Path(_code).parents[1] / "prompts"
+PROMPTS = ROOT / "evolray" / "evaluate" / "prompts"
 STEPS = [10, 20, 30, 40, 50]
 # What the student learns to say to everything. It solves three of four problems of one benchmark, one of two of the
 # other.
@@ -36,12 +35,14 @@ FUNCTIONS = {"seven": 7, "eight": 8}
 
 def question(number: int) -> str:
     """As the benchmarks ask, so that a student of some ten thousand weights knows what it is asked."""
-    name, problem = (
-        ("humaneval", f'def number_{number}():\n    """Return {number}."""')
-        if number % 2
-        else ("gsm8k", f"How many apples are in row {number}?")
-    )
-    return (PROMPTS / name / "instruct.txt").read_text().strip().replace("{problem}", problem)
+    if number % 2:
+        name, problem = "humaneval", f'def number_{number}():\n    """Return {number}."""'
+    else:
+        name, problem = "gsm8k", f"How many apples are in row {number}?"
+    form = (PROMPTS / name / "instruct.txt").read_text().strip()
+    asked = form.replace("{problem}", problem).replace("{trimmed_prompt}", problem)
+    assert asked != form and "{" not in asked
+    return asked
 
 
 @pytest.fixture(scope="module")
