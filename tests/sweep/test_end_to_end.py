@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.ray]
 
 ROOT = Path(__file__).parents[2]
 PROMPTS = ROOT / "evolray" / "evaluate" / "prompts"
-STEPS = [10, 20, 30, 40, 50]
+STEPS = [16, 32, 48, 64, 80]
 # What the student learns to say to everything. It solves three of four problems of one benchmark, one of two of the
 # other.
 ANSWER = "So it is.\n```python\ndef seven():\n    return 7\n```\nThe answer is: 7"
@@ -60,7 +60,7 @@ def training(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     config = small.config_of(
         folder / "tiny", student, max_length=512, epochs=20, max_steps=STEPS[-1], checkpoint_steps=STEPS[0],
-        learning_rate=1e-2, schedule="constant",
+        learning_rate=1e-2, schedule="linear",
     )  # fmt: skip
     small.write_examples(folder / "tiny", examples, config)
     assert [checkpoint.step for checkpoint in small.trained(config).checkpoints] == STEPS
