@@ -139,10 +139,15 @@ def _sweep(options: argparse.Namespace) -> None:
     if options.settings:
         print(to_yaml(SweepConfig), end="")
         return
-    from evolray.sweep import stage
+    from evolray.sweep import results, stage
 
-    sweep = stage.sweep(load(SweepConfig, options.arguments))
-    Console(markup=False, highlight=False).print(sweep.table())
+    config, console = load(SweepConfig, options.arguments), Console(markup=False, highlight=False)
+    try:
+        console.print(stage.sweep(config).table())
+    except EvolrayError as error:
+        if error.exit_code == EvolrayError.exit_code:  # cells have failed; the others have scores
+            console.print(results.read(config.run).table())
+        raise
 
 
 def _status(options: argparse.Namespace) -> None:

@@ -1,5 +1,6 @@
 """What the commands print about a run: its accounts as a table, one lineage as a tree."""
 
+import json
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -13,8 +14,9 @@ from evolray.display import duration
 from evolray.evaluate import manifest as evaluations
 from evolray.evaluate.manifest import EvaluateManifest
 from evolray.pool.layout import open_folder
-from evolray.pool.manifest import Manifest
+from evolray.pool.manifest import MANIFEST, Manifest
 from evolray.pool.pool import Pool
+from evolray.sweep import results as sweeps
 from evolray.train import manifest as trainings
 from evolray.train.manifest import TrainManifest
 
@@ -29,6 +31,8 @@ def status_view(run: str) -> RenderableType:
         return train_view(training)
     if evaluation := evaluations.read(folder):
         return evaluate_view(evaluation)
+    if folder.exists(MANIFEST) and json.loads(folder.read(MANIFEST)).get("stage") == sweeps.STAGE:
+        return sweeps.read(run).table()
     return run_view(Pool(run).manifest)
 
 
@@ -66,7 +70,7 @@ def scores_view(run: str, scores: dict[str, Any]) -> RenderableType:
                 counts = f"{one['passed']:,}", f"{one['total']:,}"
                 table.add_row(Text(f"  {column}: {group}"), *counts, *_score(one["pass@k"]["1"]), "", style="dim")
     notes = [Text(line, style="dim") for entry in scores.values() for line in _how_scored(entry)]
-    return Group(Text(run, style="bold"), "", table, "", *notes)
+    return Group(Text(run, style="bold"), "", table, "", *notes, Text("All rules, limits and versions: scores.json"))
 
 
 def _score(at: dict[str, float]) -> tuple[str, str]:
@@ -74,16 +78,11 @@ def _score(at: dict[str, float]) -> tuple[str, str]:
 
 
 def _how_scored(entry: dict[str, Any]) -> list[str]:
+    """The whole set of rules is in scores.json."""
     outcomes = ", ".join(f"{name} {number:,}" for name, number in entry["outcomes"].items())
-    rules = ", ".join(_rule(name, value) for name, value in entry["rules"].items() if name != "versions")
-    prompt = f"prompt {entry['prompt']}, " if entry["prompt"] else ""
-    return [f"{entry['title']}: {outcomes}", f"  {entry['release']}; {prompt}{rules}"]
-
-
-def _rule(name: str, value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(_rule(inner, one) for inner, one in value.items())
-    return f"{name.replace('_', ' ')} {value}"
+    rules, prompt = entry["rules"], f"prompt {entry['prompt']}, " if entry["prompt"] else ""
+    graded = f"{prompt}extraction {rules['extraction']}, grader {rules['grader']}"
+    return [f"{entry['title']}: {outcomes}", f"  {entry['release']}; {graded}"]
 
 
 def samples_view(rows: Iterator[dict[str, Any]], problem: str | None, limit: int) -> RenderableType:

@@ -81,6 +81,8 @@ RULES = (
     Rule("evolray/checkpoints.py", (*MODEL_FOLDER, "evolray.model_folder")),
     Rule("evolray/config/*.py", ("evolray.errors", "evolray.config", "omegaconf")),
     Rule("evolray/cluster/on_ray.py", CLUSTER, {"torch": "_probe"}),
+    Rule("evolray/cluster/shards/on_ray.py", ("ray",)),
+    Rule("evolray/cluster/shards/*.py"),
     Rule("evolray/cluster/*.py"),
     Rule("evolray/method/*.py", METHOD, never=IMPURE),
     Rule("evolray/teachers/endpoint/client.py", (*TEACHERS, "openai")),

@@ -38,7 +38,6 @@ PUBLIC = [
     "export",
     "generate",
     "grade",
-    "imports",
     "sweep",
     "train",
 ]

@@ -10,18 +10,18 @@ import gc
 import json
 import logging
 import os
-import threading
 import time
 import uuid
 from collections import Counter as Tally
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import ray
 from ray.util.metrics import Counter, Gauge
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from evolray.cluster.shards.on_ray import Consumer, last_line, over_shards
 from evolray.cluster.terminal import interrupted_by_sigterm, without_known_noise
 from evolray.config import EngineConfig
 from evolray.engine.coordinator import Coordinator
@@ -32,9 +32,6 @@ from evolray.errors import EvolrayError
 from evolray.pool.accounts import Accounts
 from evolray.pool.layout import Folder
 
-if TYPE_CHECKING:
-    import ray.data
-
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.5
@@ -42,7 +39,6 @@ FIRST_POLL_SECONDS = 0.05
 METRICS_SECONDS = 1.0
 GC_THRESHOLDS = (20_000, 20, 50)
 STOP_SECONDS = 10.0  # after Ctrl-C; longer than the workers take to drain
-ACTORS_READY_SECONDS = 60
 
 
 def run_shards(
@@ -60,26 +56,34 @@ def run_shards(
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     actor = CoordinatorActor.options(scheduling_strategy=here).remote(coordinator)  # type: ignore[attr-defined]
     actor.entrust.remote(_keys(work))
-    rows = _dataset(work, actor, folder, shards, engine)
-    consumer = Consumer(rows)
+    finished: dict[int, Accounts] = {}
+
+    def take(row: Mapping[str, Any]) -> None:
+        if row["accounts"]:
+            finished[int(row["shard"])] = Accounts.from_json(json.loads(row["accounts"]))
+
+    arguments, at_once = (work, folder, actor), work.shards_in_flight(engine)
+    actors = min(engine.actors, len(shards))
+    rows = over_shards(Shards, arguments, shards, actors, at_once, num_cpus=engine.cpus_per_actor)
+    consumer = Consumer(rows, take)
     with interrupted_by_sigterm():
         if not _interrupted(lambda: _wait_for_workers(consumer, actor), actor):
             _interrupted(lambda: _follow(consumer, actor, show), actor)
     consumer.ended.wait(STOP_SECONDS)
     stop: Stop | None = ray.get(actor.stopped.remote())
     if consumer.error and not stop:
-        raise EvolrayError(f"Ray gave up: {_first_line(consumer.error)}") from consumer.error
-    return consumer.finished, why_unfinished(shards, consumer.finished, stop)
+        raise EvolrayError(f"Ray gave up: {last_line(consumer.error)}") from consumer.error
+    return finished, why_unfinished(shards, finished, stop)
 
 
-def _wait_for_workers(consumer: "Consumer", coordinator: Any) -> None:
+def _wait_for_workers(consumer: Consumer, coordinator: Any) -> None:
     with without_known_noise():
         consumer.start()
         while not (consumer.ended.wait(FIRST_POLL_SECONDS) or ray.get(coordinator.has_workers.remote())):
             pass
 
 
-def _follow(consumer: "Consumer", coordinator: Any, show: Callable[[Snapshot], None]) -> None:
+def _follow(consumer: Consumer, coordinator: Any, show: Callable[[Snapshot], None]) -> None:
     while not consumer.ended.wait(POLL_SECONDS):
         show(ray.get(coordinator.snapshot.remote()))
 
@@ -204,68 +208,8 @@ class Metrics:
             self._limit.set(coordinator.limit(group), {"endpoint": group})
 
 
-class Consumer(threading.Thread):
-    """Reads the rows as shards end, so that the main thread is free to show progress and to be interrupted.
-
-    Wait for `ended`, not for the thread: in Python 3.11 an interrupted join() takes a running thread for a dead one.
-    """
-
-    def __init__(self, dataset: "ray.data.Dataset") -> None:
-        super().__init__(name="shards", daemon=True)
-        self._dataset = dataset
-        self.finished: dict[int, Accounts] = {}
-        self.error: Exception | None = None
-        self.ended = threading.Event()
-
-    def run(self) -> None:
-        try:
-            for row in self._dataset.iter_rows():
-                if row["accounts"]:
-                    self.finished[int(row["shard"])] = Accounts.from_json(json.loads(row["accounts"]))
-        except Exception as error:
-            self.error = error
-        finally:
-            self.ended.set()
-
-
-def _dataset(
-    work: Work[Any, Any], coordinator: Any, folder: Folder, shards: list[int], engine: EngineConfig
-) -> "ray.data.Dataset":
-    import ray.data  # here, so that the coordinator's process need not load it
-
-    actors, shards_per_actor = min(engine.actors, len(shards)), work.shards_in_flight(engine)
-    context = ray.data.DataContext.get_current().copy()
-    context.enable_progress_bars = False  # ours says more
-    context.print_on_execution_start = False
-    context.memory_usage_poll_interval_s = None  # one thread per open shard otherwise, to no use
-    if actors > 1:
-        # Otherwise the first actor to be ready takes more than its share of the shards and keeps it.
-        context.wait_for_min_actors_s = ACTORS_READY_SECONDS
-    pool = ray.data.ActorPoolStrategy(
-        size=actors,
-        max_concurrent_calls_per_actor=shards_per_actor,
-        max_tasks_in_flight_per_actor=shards_per_actor + 2,
-        enable_true_multi_threading=True,
-    )
-    with ray.data.DataContext.current(context):
-        descriptors = ray.data.from_items([{"shard": shard} for shard in shards], override_num_blocks=len(shards))
-        return descriptors.map_batches(
-            Shards,
-            fn_constructor_args=(work, folder, coordinator),
-            batch_size=None,
-            batch_format="numpy",
-            num_cpus=engine.cpus_per_actor,
-            compute=pool,
-        )
-
-
 def _not_seen(url: str) -> str:
     return (
         f"run={url}: a node of the cluster does not see this directory. "
         "Use a path on shared storage or a URL such as s3://bucket/run."
     )
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return (lines[-1] if lines else type(error).__name__)[:500]

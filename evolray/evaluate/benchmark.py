@@ -17,6 +17,10 @@ Outcome = Literal["passed", "wrong", "error", "timeout", "memory", "refused", "n
 no_answer: there was nothing to grade."""
 
 
+WITH_INPUTS = "with_inputs"
+"""Among a grader's rules: those that take the place of others where a release has inputs for its problems."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """`id` as the release has it ("HumanEval/0", "11", "hendrycks_math_test_5"). `row` is the release's entry."""

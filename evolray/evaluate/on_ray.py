@@ -14,6 +14,7 @@ import ray
 from ray.exceptions import RayActorError, RayTaskError
 from ray.util.metrics import Counter
 
+from evolray.cluster.shards.on_ray import last_line
 from evolray.cluster.terminal import interrupted_by_sigterm
 from evolray.errors import EvolrayError, Interrupted
 from evolray.evaluate.benchmark import Problem
@@ -81,8 +82,8 @@ class Office:
                 actor, shard = self._working.pop(promise, (self._waiting.pop(promise, None), None))
                 try:
                     counts = ray.get(promise)
-                except RayActorError:
-                    self._replace(actor, shard)
+                except RayActorError as error:
+                    self._replace(actor, shard, last_line(error))
                     todo += [] if shard is None else [shard]
                     continue
                 except RayTaskError as error:
@@ -102,12 +103,12 @@ class Office:
         self._actors.append(actor)
         self._waiting[actor.ready.remote()] = actor
 
-    def _replace(self, actor: Any, shard: int | None) -> None:
+    def _replace(self, actor: Any, shard: int | None, why: str) -> None:
         where = "before it graded anything" if shard is None else f"while it graded shard {shard}"
-        logger.warning("a grading process died %s; another one takes over", where)
+        logger.warning("a grading process died %s (%s); another one takes over", where, why)
         self._deaths[shard] += 1
         if self._deaths[shard] >= TRIES:
-            raise EvolrayError(f"{TRIES} grading processes died {where}; is the machine out of memory?")
+            raise EvolrayError(f"{TRIES} grading processes died {where}: {why} Is the machine out of memory?")
         self._actors.remove(actor)
         self._hire()
 

@@ -1,14 +1,14 @@
 """What a config asks to be evaluated: benchmarks with their problems, prompts and rules, all checked and settled."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from evolray.config import EvaluateConfig, ExecutionConfig
 from evolray.config.evaluate import GradingConfig
 from evolray.errors import UserError
-from evolray.evaluate.benchmark import Benchmark, Form, Problems
+from evolray.evaluate.benchmark import WITH_INPUTS, Benchmark, Form, Problems
 from evolray.evaluate.graded import rules_key
 from evolray.evaluate.grading import Assignment
 from evolray.evaluate.registry import BENCHMARKS, find_benchmark
@@ -78,13 +78,19 @@ def settle(
         known = ", ".join(benchmark.extractions)
         raise UserError(f"extraction={extraction}: {benchmark.title} has {known}.")
     grader = benchmark.grader(config.grading, config.execution)
-    rules = {"extraction": extraction, **grader.rules}
+    rules = {"extraction": extraction, **_applying(grader.rules, problems)}
     grader.close()
     assignment = Assignment(
         benchmark.name, extraction, config.grading, config.execution,
         rules_key({**rules, "sha256": problems.sha256}),
     )  # fmt: skip
     return Selected(benchmark, problems, assignment, rules, form)
+
+
+def _applying(rules: Mapping[str, Any], problems: Problems) -> dict[str, Any]:
+    applying = {**rules}
+    with_inputs = applying.pop(WITH_INPUTS, {})
+    return {**applying, **with_inputs} if "base_input" in problems.all[0].row else applying
 
 
 def first(problems: Problems, limit: int | None) -> Problems:

@@ -6,11 +6,10 @@ since that would end the job with a traceback: what goes wrong is written on the
 """
 
 import logging
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import ray
@@ -18,8 +17,9 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from evolray.cluster.machine import Machine
 from evolray.cluster.on_ray import cluster, find_machine, with_cpus
+from evolray.cluster.shards.on_ray import Consumer, last_line, over_shards
 from evolray.cluster.terminal import interrupted_by_sigterm, without_known_noise
-from evolray.config import SamplerConfig, WorkersConfig
+from evolray.config import SamplerConfig
 from evolray.errors import EvolrayError, Interrupted, UserError
 from evolray.pool.layout import Folder
 from evolray.sampling.board import Board, Stop, Tally
@@ -28,15 +28,11 @@ from evolray.sampling.resolve import FoundModel
 from evolray.sampling.sampler import Sampling
 from evolray.sampling.shard_worker import ShardWorker, ToldToStop
 
-if TYPE_CHECKING:
-    import ray.data
-
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.5
 FIRST_POLL_SECONDS = 0.05
 STOP_SECONDS = 10.0  # after Ctrl-C; a step of a large model on a CPU may take some of them
-ACTORS_READY_SECONDS = 60
 RAISED: dict[str, type[EvolrayError]] = {"interrupted": Interrupted, "user": UserError, "error": EvolrayError}
 
 
@@ -69,18 +65,28 @@ def run_shards(
         board = BoardActor.options(scheduling_strategy=here).remote(  # type: ignore[attr-defined]
             Board(number, workers.max_failures, earlier)
         )
-        consumer = Consumer(_dataset(orders, machine, workers, board, shards, number))
+        finished: set[int] = set()
+
+        def take(row: Mapping[str, Any]) -> None:
+            if row["finished"]:
+                finished.add(int(row["shard"]))
+
+        gpus = 1 if machine.device == "gpu" else 0
+        arguments = orders, machine, max(1, int(workers.cpus or 1)), board
+        consumer = Consumer(
+            over_shards(Shards, arguments, shards, number, num_cpus=workers.cpus or 0, num_gpus=gpus), take
+        )
         with interrupted_by_sigterm():
             try:
                 _follow(consumer, board, show)
             except KeyboardInterrupt:
                 ray.get(board.stop.remote(Stop("interrupted", "interrupted; finished shards are kept")))
         consumer.ended.wait(STOP_SECONDS)
-        if missing := {*shards} - consumer.finished:  # else a stop came too late to stop anything
+        if missing := {*shards} - finished:  # else a stop came too late to stop anything
             _raise_why(missing, consumer, ray.get(board.stopped.remote()))
 
 
-def _follow(consumer: "Consumer", board: Any, show: Callable[[Sampling], None]) -> None:
+def _follow(consumer: Consumer, board: Any, show: Callable[[Sampling], None]) -> None:
     with without_known_noise():
         consumer.start()
         while not (consumer.ended.wait(FIRST_POLL_SECONDS) or ray.get(board.has_workers.remote())):
@@ -92,11 +98,11 @@ def _follow(consumer: "Consumer", board: Any, show: Callable[[Sampling], None]) 
             return
 
 
-def _raise_why(missing: set[int], consumer: "Consumer", stop: Stop | None) -> None:
+def _raise_why(missing: set[int], consumer: Consumer, stop: Stop | None) -> None:
     if stop:
         raise RAISED[stop.kind](stop.message)
     if consumer.error:
-        raise EvolrayError(f"Ray gave up: {_last_line(consumer.error)}") from consumer.error
+        raise EvolrayError(f"Ray gave up: {last_line(consumer.error)}") from consumer.error
     raise EvolrayError(f"{len(missing)} shards ended without a result, shard {min(missing)} first.")
 
 
@@ -150,7 +156,7 @@ class Shards:
             self._stop(Stop("error", str(error)))
         except Exception as error:
             logger.exception("shard %d", shard)  # to this worker's log; the driver says one line
-            self._stop(Stop("error", f"shard {shard}: {type(error).__name__}: {_last_line(error)}"))
+            self._stop(Stop("error", f"shard {shard}: {type(error).__name__}: {last_line(error)}"))
         return False
 
     def _open(self) -> ShardWorker:
@@ -169,57 +175,3 @@ class Shards:
 
     def _stop(self, stop: Stop) -> None:
         ray.get(self._board.stop.remote(stop))
-
-
-class Consumer(threading.Thread):
-    """Runs the dataset, so that the main thread is free to show progress and to be interrupted.
-
-    Wait for `ended`, not for the thread: in Python 3.11 an interrupted join() takes a running thread for a dead one.
-    """
-
-    def __init__(self, dataset: "ray.data.Dataset") -> None:
-        super().__init__(name="shards", daemon=True)
-        self._dataset = dataset
-        self.finished: set[int] = set()
-        self.error: Exception | None = None
-        self.ended = threading.Event()
-
-    def run(self) -> None:
-        try:
-            for row in self._dataset.iter_rows():
-                if row["finished"]:
-                    self.finished.add(int(row["shard"]))
-        except Exception as error:
-            self.error = error
-        finally:
-            self.ended.set()
-
-
-def _dataset(
-    orders: Orders, machine: Machine, workers: WorkersConfig, board: Any, shards: list[int], number: int
-) -> "ray.data.Dataset":
-    import ray.data  # here, so that the board's process need not load it
-
-    context = ray.data.DataContext.get_current().copy()
-    context.enable_progress_bars = False  # ours says more
-    context.print_on_execution_start = False
-    context.memory_usage_poll_interval_s = None
-    if number > 1:
-        # Otherwise the first actor to be ready takes more than its share of the shards and keeps it.
-        context.wait_for_min_actors_s = ACTORS_READY_SECONDS
-    with ray.data.DataContext.current(context):
-        descriptors = ray.data.from_items([{"shard": shard} for shard in shards], override_num_blocks=len(shards))
-        return descriptors.map_batches(
-            Shards,
-            fn_constructor_args=(orders, machine, max(1, int(workers.cpus or 1)), board),
-            batch_size=None,
-            batch_format="numpy",
-            num_cpus=workers.cpus or 0,
-            num_gpus=1 if machine.device == "gpu" else 0,
-            compute=ray.data.ActorPoolStrategy(size=number, max_tasks_in_flight_per_actor=1),
-        )
-
-
-def _last_line(error: Exception) -> str:
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return (lines[-1] if lines else type(error).__name__)[:500]

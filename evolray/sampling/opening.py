@@ -5,6 +5,8 @@ from evolray.engine.roles import Script
 from evolray.errors import UserError
 from evolray.sampling.sampler import Sampler
 
+__all__ = ["Script", "check", "open_sampler"]
+
 
 def open_sampler(config: SamplerConfig, script: Script | None = None) -> Sampler:
     """`script`: a function from a Call to its answer, in place of `endpoint.script`.

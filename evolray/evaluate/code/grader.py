@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from evolray.config import ExecutionConfig
-from evolray.evaluate.benchmark import Problem, Verdict
+from evolray.evaluate.benchmark import WITH_INPUTS, Problem, Verdict
 from evolray.evaluate.code import outputs
 from evolray.evaluate.code.assertions import RULES, grade_by_assertions
 from evolray.evaluate.execution import Limits, Sandbox
@@ -38,7 +38,7 @@ def _rules(assertions: str, with_plus: bool, execution: ExecutionConfig) -> dict
     by_outputs = outputs.rules(with_plus, execution.seconds)
     graded = by_outputs
     if assertions:
-        graded = {**RULES[assertions], "entries with inputs": by_outputs}
+        graded = {**RULES[assertions], WITH_INPUTS: by_outputs}
         if execution.seconds is not None:
             graded["seconds"] = execution.seconds
     return {

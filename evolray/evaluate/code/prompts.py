@@ -24,21 +24,26 @@ SIGNATURE_ALONE = {"493": "calculate_polygons(startx, starty, endx, endy, radius
 """MBPP's test cases that the released script replaces, for their length."""
 
 
-def _form(folder: str, name: str, is_chat: bool = False, source: str = "") -> Form:
+# A base model goes on with functions and tests of its own. HumanEval's list is that of its paper, section 3.2.
+HUMANEVAL_STOP = ("\nclass", "\ndef", "\n#", "\nif", "\nprint")
+MBPP_STOP = ('\n"""', "\nassert", "\nif __name__", "\nprint")
+
+
+def _form(folder: str, name: str, is_chat: bool = False, source: str = "", stop: tuple[str, ...] = ()) -> Form:
     path = files("evolray.evaluate").joinpath("prompts", folder, f"{name}.txt")
-    return Form(name, path.read_text(encoding="utf-8").removesuffix("\n"), is_chat, source)
+    return Form(name, path.read_text(encoding="utf-8").removesuffix("\n"), is_chat, source, stop)
 
 
 HUMANEVAL_FORMS: Mapping[str, Form] = {
     "published": _form("humaneval", "published", source=f"{WIZARDCODER}, humaneval_gen.py"),
     "as_sampled": _form("humaneval", "as_sampled", source="WizardCoder-15B's released samples"),
     "instruct": _form("humaneval", "instruct", is_chat=True),
-    "plain": _form("humaneval", "plain", source="HumanEval (arXiv 2107.03374)"),
+    "plain": _form("humaneval", "plain", source="HumanEval (arXiv 2107.03374)", stop=HUMANEVAL_STOP),
 }
 MBPP_FORMS: Mapping[str, Form] = {
     "published": _form("mbpp", "published", source=f"{WIZARDCODER}, mbpp_gen.py"),
     "instruct": _form("mbpp", "instruct", is_chat=True),
-    "plain": _form("mbpp", "plain"),
+    "plain": _form("mbpp", "plain", stop=MBPP_STOP),
 }
 MBPP_PLUS_FORMS: Mapping[str, Form] = {
     **MBPP_FORMS,

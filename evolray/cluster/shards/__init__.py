@@ -1,0 +1,1 @@
+"""What the stages have in common that let Ray Data actors work through the shards of a run directory."""
