@@ -31,3 +31,17 @@ def local_ray() -> Iterator[None]:
     )
     yield
     ray.shutdown()
+
+
+@pytest.fixture
+def as_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What the command sets for its process is undone: the log's handler and level."""
+    logger = logging.getLogger("evolray")
+    handlers, level, propagate = list(logger.handlers), logger.level, logger.propagate
+    monkeypatch.setattr(logger, "handlers", [])
+    monkeypatch.setenv("COLUMNS", "200")
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    yield
+    logger.handlers, logger.propagate = handlers, propagate
+    logger.setLevel(level)

@@ -4,7 +4,6 @@ Where a run has to be worked off, a worker in this process takes the place of Ra
 """
 
 import json
-import logging
 import socket
 import sys
 import time
@@ -38,23 +37,11 @@ from evolray.teachers.simulated import SimulatedTeacher
 from evolray.teachers.simulated.server import fetch, running
 from evolray.teachers.simulated.settings import ServerSettings
 
+pytestmark = pytest.mark.usefixtures("as_a_process_of_its_own")
+
 Printed = Callable[[], tuple[str, str]]
 KEY = "sk-open-sesame-0123456789"
 ROOTS, GENERATIONS = 12, 2
-
-
-@pytest.fixture(autouse=True)
-def as_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What the command sets for its process is undone: the log's handler and level."""
-    logger = logging.getLogger("evolray")
-    handlers, level, propagate = list(logger.handlers), logger.level, logger.propagate
-    monkeypatch.setattr(logger, "handlers", [])
-    monkeypatch.setenv("COLUMNS", "200")
-    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
-        monkeypatch.delenv(name, raising=False)
-    yield
-    logger.handlers, logger.propagate = handlers, propagate
-    logger.setLevel(level)
 
 
 @pytest.fixture

@@ -8,15 +8,29 @@ from typing import Any
 import pytest
 
 from evolray.chat import FORMATS
-from evolray.config import EvolveConfig, ModelConfig, TrainConfig, from_mapping, load, role, to_yaml
+from evolray.config import (
+    EvaluateConfig,
+    EvolveConfig,
+    GenerateConfig,
+    ModelConfig,
+    TrainConfig,
+    from_mapping,
+    load,
+    role,
+    to_yaml,
+)
 from evolray.errors import UserError
+from evolray.evaluate.registry import BENCHMARKS
 from evolray.method.domains import DOMAINS
+from evolray.sampling import opening
 from evolray.train.settings import check, read_deepspeed
 
 CONF = Path(__file__).parents[1] / "conf"
 EVOLVE = sorted((CONF / "evolve").glob("*.yaml"))
 DEMO = sorted((CONF / "demo").glob("*.yaml"))
 TRAIN = sorted((CONF / "train").glob("*.yaml"))
+EVALUATE = sorted((CONF / "evaluate").glob("*.yaml"))
+GENERATE = sorted((CONF / "generate").glob("*.yaml"))
 DEEPSPEED = sorted((CONF / "deepspeed").glob("*.yaml"))
 NEEDED = ["run=runs/a", "seeds.path=seeds.json"]
 
@@ -68,6 +82,26 @@ def test_every_recipe_of_training_loads_and_says_its_command(path: Path, monkeyp
     assert config.chat_format in FORMATS and config.model
     assert settings is None or config.deepspeed in {one.relative_to(CONF.parent).as_posix() for one in DEEPSPEED}
     assert f"evolray train conf/train/{path.name} data=" in path.read_text()
+
+
+@pytest.mark.parametrize("path", EVALUATE, ids=lambda path: path.name)
+def test_every_evaluation_loads_and_names_what_the_benchmarks_have(path: Path) -> None:
+    config = load(EvaluateConfig, [str(path), "run=runs/a", "model=runs/b"])
+    opening.check(config)
+    text = path.read_text()
+    assert f"evolray evaluate conf/evaluate/{path.name} model=" in text
+    for name in config.benchmarks:
+        benchmark = BENCHMARKS[name]
+        assert f"problems.{name}=" in text
+        assert config.extraction in benchmark.extractions
+        assert config.prompt in ("auto", *benchmark.forms)
+
+
+@pytest.mark.parametrize("path", GENERATE, ids=lambda path: path.name)
+def test_every_generation_loads_and_says_its_command(path: Path) -> None:
+    config = load(GenerateConfig, [str(path), "run=a", "data=b", "output=c.jsonl", "model=d"])
+    opening.check(config)
+    assert f"evolray generate conf/generate/{path.name} model=" in path.read_text()
 
 
 def test_the_recipes_are_the_published_ones() -> None:
