@@ -126,13 +126,16 @@ def kill_one(sweep: subprocess.Popen[str], folder: Path) -> str:
     cells = f"{folder}/sweep/cells/"
     deadline = time.monotonic() + 180
     while time.monotonic() < deadline:
-        assert sweep.poll() is None, sweep.communicate()[0]
         for process in psutil.process_iter(["cmdline"]):
             words = process.info["cmdline"] or []
             if "evolray.cli" in words and words[-1].startswith(cells):
                 process.kill()
                 return str(Path(words[-1]).parent.relative_to(cells))
-        time.sleep(0.05)
+        try:
+            sweep.wait(0.05)
+        except subprocess.TimeoutExpired:
+            continue
+        raise AssertionError(sweep.communicate()[0])
     raise AssertionError("no cell was evaluated")
 
 

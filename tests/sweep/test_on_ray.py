@@ -77,9 +77,12 @@ def behave(config: SweepConfig, cell: str, behaviour: str, times: int | None = N
 def wait_for(process: subprocess.Popen[str], happened: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 120
     while not happened():
-        assert process.poll() is None, f"the sweep ended too early: {process.communicate()[1]}"
         assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.1)
+        try:
+            process.wait(0.1)
+        except subprocess.TimeoutExpired:
+            continue
+        raise AssertionError(f"the sweep ended too early: {process.communicate()[1]}")
 
 
 def jobs_of(cluster: OwnRay, config: SweepConfig) -> dict[str, list[JobDetails]]:
