@@ -57,7 +57,8 @@ def test_images_have_the_ray_of_the_constraints(cluster: dict[str, Any]) -> None
 
 def test_what_is_installed_is_what_is_sent(cluster: dict[str, Any]) -> None:
     remote = next(remote for remote, local in cluster["file_mounts"].items() if local == ".")
-    (install,) = cluster["setup_commands"]
+    sandbox, install = cluster["setup_commands"]
+    assert sandbox.endswith(" bubblewrap")
     assert install.endswith(f"-c {remote}/constraints.txt -e {remote}")
     kept_back = {name for name in cluster["rsync_exclude"] if (ROOT / name).is_dir()}
     assert not kept_back & {"evolray", "conf", "jobs"}

@@ -160,8 +160,9 @@ class Shards:
         return False
 
     def _open(self) -> ShardWorker:
-        from evolray.sampling.models.answering import Answering, Source
+        from evolray.sampling.models.answering import Answering
         from evolray.sampling.models.loading import compute_with
+        from evolray.sampling.models.source import Source
 
         compute_with(self._threads)
         model = self._orders.model

@@ -11,7 +11,8 @@ import pytest
 from evolray.cluster.machine import Machine
 from evolray.errors import UserError
 from evolray.sampling.models import answering
-from evolray.sampling.models.answering import Answering, Source, check_backend
+from evolray.sampling.models.answering import Answering, check_backend
+from evolray.sampling.models.source import Source
 from evolray.sampling.questions import Question, Sample
 from tests.sampling import tiny
 

@@ -16,7 +16,8 @@ from evolray.chat import chat_template
 from evolray.cluster.machine import Machine
 from evolray.config import SamplerConfig, SamplingConfig
 from evolray.records import Turn
-from evolray.sampling.models.answering import Answering, Source
+from evolray.sampling.models.answering import Answering
+from evolray.sampling.models.source import Source
 from evolray.sampling.questions import Question, Sample
 
 torch.set_num_threads(1)  # sums this small are slower on more, and crawl where others use the cores, too

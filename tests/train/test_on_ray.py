@@ -140,13 +140,15 @@ def test_a_loss_that_is_no_number_stops_at_once_with_the_ids(
 
 
 @pytest.mark.slow
-def test_a_pool_by_its_generations(local_ray: None, tmp_path: Path) -> None:
+def test_a_pool_by_its_generations(local_ray: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a relative run directory, while the workers have a working directory of their own."""
+    monkeypatch.chdir(tmp_path)
     seeds = commands.write_data(tmp_path / "seeds.jsonl", 30)
     pool = evolray.evolve(run=str(tmp_path / "pool"), seeds__path=seeds, generations=2, teacher__kind="simulated")
     wanted = [record.id for record in pool.records() if record.generation in (1, 2)]
     assert 0 < len(wanted) < pool.manifest.kept
     values = {**SETTINGS, "epochs": 1, "max_length": 1024, "generations": [1, 2]}
-    evolray.train(values, data=pool, run=str(tmp_path / "run"))
+    evolray.train(values, data=pool, run="run")
     last = about(tmp_path / "run")
     assert last["examples"]["entries"] == len(wanted)
     assert (

@@ -2,8 +2,7 @@
 
 import importlib.util
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Protocol
 
 from evolray.cluster.machine import Machine
@@ -12,17 +11,10 @@ from evolray.errors import UserError
 from evolray.sampling.models.loading import choose_precision, load_tokenizer
 from evolray.sampling.models.reading import Reader
 from evolray.sampling.models.rendering import Rendered, Renderer
+from evolray.sampling.models.source import Source
 from evolray.sampling.questions import Question, Sample
 
 BACKENDS = ("auto", "transformers", "vllm")
-
-
-@dataclass(frozen=True)
-class Source:
-    """A model on this node: a folder, or a name on the Hub."""
-
-    place: str | Path
-    revision: str | None = None
 
 
 class Backend(Protocol):

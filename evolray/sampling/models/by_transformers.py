@@ -5,13 +5,13 @@ from typing import Any
 
 from evolray.cluster.machine import Machine
 from evolray.config import SamplerConfig
-from evolray.sampling.models.answering import Source
 from evolray.sampling.models.batching import Limits, in_order, limits_for, take
 from evolray.sampling.models.decoding import Row, decode
 from evolray.sampling.models.drawing import random_of
 from evolray.sampling.models.loading import load_model
 from evolray.sampling.models.reading import Reader
 from evolray.sampling.models.rendering import Rendered
+from evolray.sampling.models.source import Source
 from evolray.sampling.questions import Sample
 
 

@@ -11,10 +11,10 @@ from typing import Any
 
 from evolray.config import SamplingConfig
 from evolray.errors import UserError
-from evolray.sampling.models.answering import Source
 from evolray.sampling.models.loading import PRECISIONS, first_line
 from evolray.sampling.models.reading import Reader
 from evolray.sampling.models.rendering import Rendered
+from evolray.sampling.models.source import Source
 from evolray.sampling.questions import Question, Sample
 
 
