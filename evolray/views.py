@@ -21,6 +21,7 @@ from evolray.train import manifest as trainings
 from evolray.train.manifest import TrainManifest
 
 STALE_SECONDS = 30.0  # a running run writes its manifest every few seconds
+ESCAPED = {code: f"\\x{code:02x}" for code in (*range(9), *range(11, 32), *range(127, 160))}  # all but tab and newline
 STYLES = {"kept": "green", "eliminated": "yellow", "failed": "red"}
 
 
@@ -100,7 +101,7 @@ def samples_view(rows: Iterator[dict[str, Any]], problem: str | None, limit: int
             (f"  base: {row['base']}" if row["base"] else ""),
         )
         text = row["extracted"] or row["text"]
-        shown.append(Group(head, Text(row["message"]), Text(_shorten(text, 3000), style="dim"), ""))
+        shown.append(Group(head, Text(_shorten(row["message"], 1000)), Text(_shorten(text, 3000), style="dim"), ""))
     return Group(*shown, Text(f"{more:,} more (--limit {limit + more})") if more else Text("" if shown else "none"))
 
 
@@ -246,4 +247,6 @@ def _standing(status: str, updated_at: float) -> str:
 
 
 def _shorten(text: str, characters: int = 600) -> str:
-    return text if len(text) <= characters else f"{text[:characters]} … ({len(text):,} characters)"
+    """As a terminal may show it: a model's text can hold what moves its cursor or changes its title."""
+    shown = text[:characters].translate(ESCAPED)
+    return shown if len(text) <= characters else f"{shown} … ({len(text):,} characters)"

@@ -70,9 +70,10 @@ def here(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         finished = {result.shard: result.accounts for result in results if result.accounts}
         return finished, why_unfinished(shards, finished, coordinator.stopped)
 
-    stand_in = SimpleNamespace(run_shards=run_shards, cluster=nullcontext, before=lambda coordinator: None)
+    stand_in = SimpleNamespace(run_shards=run_shards, before=lambda coordinator: None)
     monkeypatch.setitem(sys.modules, "evolray.engine.on_ray", stand_in)  # type: ignore[arg-type]
     monkeypatch.setattr(sys.modules["evolray.engine"], "on_ray", stand_in, raising=False)
+    monkeypatch.setattr("evolray.cluster.on_ray.cluster", nullcontext)
     monkeypatch.setattr(worker_module, "EXCHANGE_SECONDS", 0.005)
     return stand_in
 

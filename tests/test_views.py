@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from evolray.pool.manifest import Manifest
-from evolray.views import lineage_view, run_view
+from evolray.views import lineage_view, run_view, samples_view, scores_view
 
 ROOT = "0123456789abcdef"
 ACCOUNTS = [
@@ -130,3 +130,33 @@ def test_long_texts_are_cut_and_say_how_long_they_are() -> None:
 def test_brackets_and_breaks_in_texts_survive() -> None:
     shown = printed(lineage_view([kept(0, None, "[red]not markup[/red]\n[/]second line")]))
     assert "[red]not markup[/red]" in shown and "[/]second line" in shown
+
+
+def test_what_would_move_the_cursor_is_shown_as_it_is_written() -> None:
+    hostile = "\x1b]0;title\x07\x1b[2J\x9b2J\rover\ttab\nnext"
+    sample = {
+        "benchmark": "gsm8k", "problem": "3", "sample": 0, "outcome": "wrong", "base": "", "extracted": "",
+        "text": hostile, "message": f"got {hostile}",
+    }  # fmt: skip
+    for shown in (
+        printed(samples_view(iter([sample]), None, 10)),
+        printed(lineage_view([kept(0, None, hostile)])),
+    ):
+        assert "\\x1b]0;title\\x07\\x1b[2J\\x9b2J\\x0dover" in shown
+        assert not {"\x1b", "\x07", "\x9b", "\r"} & {*shown}
+
+
+def test_scores_show_intervals_groups_and_rules() -> None:
+    at = {"score": 50.0, "low": 15.0, "high": 85.0}
+    counts = {"passed": 2, "total": 4, "pass@1": 50.0, "pass@k": {"1": at}}
+    entry = {
+        **counts, "title": "MATH", "release": "MATH test", "outcomes": {"passed": 2, "wrong": 2}, "prompt": "instruct",
+        "rules": {"extraction": "general", "grader": "MATH"}, "base": counts, "groups": {"level": {"Level 1": counts}},
+        "pass@k": {"1": at, "10": {"score": 75.0, "low": 30.0, "high": 95.0}},
+    }  # fmt: skip
+    lines = [line.split() for line in printed(scores_view("runs/a", {"math": entry})).splitlines()]
+    assert ["MATH", "2", "4", "50.00", "15.0-85.0", "pass@1"] in lines
+    assert ["MATH", "75.00", "30.0-95.0", "pass@10"] in lines
+    assert ["base", "tests", "alone", "2", "4", "50.00", "15.0-85.0", "pass@1"] in lines
+    assert ["level:", "Level", "1", "2", "4", "50.00", "15.0-85.0"] in lines
+    assert "MATH: passed 2, wrong 2".split() in lines
