@@ -1,7 +1,7 @@
 """What a config asks to be evaluated: benchmarks with their problems, prompts and rules, all checked and settled."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -138,10 +138,6 @@ def questions(selected: Selected, config: EvaluateConfig) -> Iterator[Question]:
                 f"{benchmark.name}/{problem.id}", sample, **asked,
                 max_tokens=sampling.max_tokens or benchmark.max_tokens, stop=stop,
             )  # fmt: skip
-
-
-def described_all(selected: Sequence[Selected]) -> dict[str, Any]:
-    return {one.name: one.described() for one in selected}
 
 
 def described_data(problems: Problems) -> dict[str, str]:
