@@ -61,6 +61,13 @@ SWEEP = (
     "evolray.cluster", "evolray.config", "evolray.errors", "evolray.pool.layout", "evolray.pool.manifest",
     "evolray.checkpoints", "evolray.display", "evolray.sweep", "rich",
 )  # fmt: skip
+REFINE = (
+    *ENGINE, "evolray.method", "evolray.refine", "evolray.chat", "numpy", "pyarrow",
+)  # fmt: skip
+REPORT = (
+    "evolray.config", "evolray.errors", "evolray.records", "evolray.pool", "evolray.display", "evolray.report",
+    "numpy", "pyarrow", "matplotlib", "jinja2",
+)  # fmt: skip
 # What runs inside the sandbox: nothing but the interpreter is there.
 SANDBOXED = ("evolray.evaluate.execution.inside",)
 # The method depends on nothing but its arguments: no clock, no environment, no random state that others share.
@@ -117,6 +124,15 @@ RULES = (
     Rule("evolray/sweep/__init__.py", SWEEP, {"evolray.api": "_Stage.__call__"}),
     Rule("evolray/sweep/figure.py", (*SWEEP, "matplotlib")),
     Rule("evolray/sweep/*.py", SWEEP),
+    Rule("evolray/refine/on_ray.py", (*REFINE, "ray")),
+    Rule("evolray/refine/__init__.py", REFINE, {"evolray.api": "_Stage.__call__"}),
+    Rule("evolray/refine/signatures.py", (*REFINE, "rensa")),
+    Rule("evolray/refine/execution.py", (*REFINE, "evolray.evaluate.execution", "evolray.evaluate.code")),
+    Rule("evolray/refine/embedding.py", REFINE, {"sentence_transformers": "embed"}),
+    Rule("evolray/refine/results.py", REFINE, {"pandas": "Refined.to_pandas"}),
+    Rule("evolray/refine/text/*.py", ("evolray.errors", "evolray.refine.text", "numpy")),
+    Rule("evolray/refine/*.py", REFINE),
+    Rule("evolray/report/*.py", REPORT),
     Rule("evolray/*.py", ("evolray", "rich")),  # the ways in: the package, the command line, its views
     Rule("jobs/*.py", ("evolray",)),
 )

@@ -11,6 +11,14 @@ from evolray.config.evaluate import EvaluateConfig, ExecutionConfig, GradeConfig
 from evolray.config.evolve import EvolveConfig, ModelConfig, SeedsConfig, role
 from evolray.config.generate import GenerateConfig
 from evolray.config.loading import from_mapping, load, to_yaml
+from evolray.config.refine import (
+    ContaminationConfig,
+    JudgingConfig,
+    NearDuplicatesConfig,
+    RefineConfig,
+    SelectConfig,
+)
+from evolray.config.report import ReportConfig
 from evolray.config.sampling import SamplerConfig, SamplingConfig
 from evolray.config.sweep import SweepConfig
 from evolray.config.train import LoraConfig, ScratchConfig, TrainConfig, WorkersConfig
@@ -18,6 +26,7 @@ from evolray.config.train import LoraConfig, ScratchConfig, TrainConfig, Workers
 __all__ = [
     "AUTO",
     "BudgetConfig",
+    "ContaminationConfig",
     "EndpointConfig",
     "EngineConfig",
     "EvaluateConfig",
@@ -25,12 +34,17 @@ __all__ = [
     "ExecutionConfig",
     "GenerateConfig",
     "GradeConfig",
+    "JudgingConfig",
     "LoraConfig",
     "ModelConfig",
+    "NearDuplicatesConfig",
+    "RefineConfig",
+    "ReportConfig",
     "SamplerConfig",
     "SamplingConfig",
     "ScratchConfig",
     "SeedsConfig",
+    "SelectConfig",
     "SweepConfig",
     "TrainConfig",
     "WorkersConfig",

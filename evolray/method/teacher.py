@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 from evolray.records import Turn, record_id
 
-Purpose = Literal["evolve", "judge", "respond", "sample"]
+Purpose = Literal["evolve", "judge", "respond", "sample", "difficulty", "skills"]
 
 
 @dataclass(frozen=True, slots=True)
