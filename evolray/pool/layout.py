@@ -18,6 +18,7 @@ import fcntl
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -50,6 +51,10 @@ class Folder(Protocol):
 
     def names(self, folder: str) -> list[str]:
         """The names of the files right below `folder`, sorted; none when it does not exist."""
+        ...
+
+    def remove(self, folder: str) -> None:
+        """With everything in it; nothing when it does not exist."""
         ...
 
 
@@ -87,6 +92,14 @@ class LocalFolder:
         except FileNotFoundError:
             return []
 
+    def remove(self, folder: str) -> None:
+        try:
+            shutil.rmtree(self.path / folder)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise cannot_write(str(self.path / folder), error) from error
+
 
 class RemoteFolder:
     is_local = False
@@ -122,6 +135,12 @@ class RemoteFolder:
     def names(self, folder: str) -> list[str]:
         infos = self._files.get_file_info(fs.FileSelector(f"{self._path}/{folder}", allow_not_found=True))
         return sorted(info.base_name for info in infos)
+
+    def remove(self, folder: str) -> None:
+        try:
+            self._files.delete_dir_contents(f"{self._path}/{folder}", missing_dir_ok=True)
+        except OSError as error:
+            raise cannot_write(f"{self.url}/{folder}", error) from error
 
 
 def open_folder(url: str) -> Folder:
