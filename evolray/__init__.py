@@ -2,7 +2,8 @@
 
     import evolray
     pool = evolray.evolve({"seeds.path": "seeds.jsonl", "run": "runs/first", "teacher.kind": "simulated"})
-    checkpoints = evolray.train("conf/train/tiny.yaml", data=pool, run="runs/student")
+    mix = evolray.refine(data=pool, run="runs/mix")
+    checkpoints = evolray.train("conf/train/tiny.yaml", data=mix, run="runs/student")
     scores = evolray.evaluate("conf/evaluate/math.yaml", model=checkpoints.best(), run="runs/scores").scores
 
 Names are loaded when they are used, so that importing the package costs nothing.
@@ -12,9 +13,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from evolray.api import evaluate, evolve, generate, grade, sweep, train
+    from evolray.api import evaluate, evolve, generate, grade, refine, report, sweep, train
     from evolray.checkpoints import Checkpoint, Checkpoints
-    from evolray.config import EvaluateConfig, EvolveConfig, GenerateConfig, GradeConfig, SweepConfig, TrainConfig
+    from evolray.config import (
+        EvaluateConfig,
+        EvolveConfig,
+        GenerateConfig,
+        GradeConfig,
+        RefineConfig,
+        ReportConfig,
+        SweepConfig,
+        TrainConfig,
+    )
     from evolray.errors import BudgetError, EndpointError, EvolrayError, Interrupted, UserError
     from evolray.evaluate.results import Results
     from evolray.method.domains import Domain
@@ -22,6 +32,7 @@ if TYPE_CHECKING:
     from evolray.pool.export import export
     from evolray.pool.pool import Pool
     from evolray.records import Record
+    from evolray.refine.results import Refined
     from evolray.sampling.answers import Answers
     from evolray.sweep.stage import Sweep
 
@@ -43,6 +54,9 @@ _HOMES = {
     "Operator": "evolray.method.operators",
     "Pool": "evolray.pool.pool",
     "Record": "evolray.records",
+    "RefineConfig": "evolray.config",
+    "Refined": "evolray.refine.results",
+    "ReportConfig": "evolray.config",
     "Results": "evolray.evaluate.results",
     "Sweep": "evolray.sweep.stage",
     "SweepConfig": "evolray.config",
@@ -69,6 +83,9 @@ __all__ = [
     "Operator",
     "Pool",
     "Record",
+    "RefineConfig",
+    "Refined",
+    "ReportConfig",
     "Results",
     "Sweep",
     "SweepConfig",
@@ -80,13 +97,15 @@ __all__ = [
     "export",
     "generate",
     "grade",
+    "refine",
+    "report",
     "sweep",
     "train",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("evaluate", "evolve", "sweep", "train"):
+    if name in ("evaluate", "evolve", "refine", "report", "sweep", "train"):
         return import_module(f"evolray.{name}")  # which can be called, see there
     if name not in _HOMES:
         raise AttributeError(f"module 'evolray' has no attribute {name!r}")

@@ -9,6 +9,8 @@ from evolray.config import (
     EvolveConfig,
     GenerateConfig,
     GradeConfig,
+    RefineConfig,
+    ReportConfig,
     SweepConfig,
     TrainConfig,
     from_mapping,
@@ -23,10 +25,21 @@ from evolray.train import stage as training
 
 if TYPE_CHECKING:
     from evolray.evaluate.results import Results
+    from evolray.refine.results import Refined
     from evolray.sampling.answers import Answers
     from evolray.sweep.stage import Sweep
 
-Config = TypeVar("Config", EvolveConfig, TrainConfig, EvaluateConfig, GradeConfig, GenerateConfig, SweepConfig)
+Config = TypeVar(
+    "Config",
+    EvolveConfig,
+    RefineConfig,
+    ReportConfig,
+    TrainConfig,
+    EvaluateConfig,
+    GradeConfig,
+    GenerateConfig,
+    SweepConfig,
+)
 
 
 def evolve(
@@ -57,6 +70,39 @@ def evolve(
             "dry_run: evolray.evolve() returns a pool; for an estimate, call evolray.evolve.stage.dry_run()."
         )
     return evolving.evolve(loaded, domain=own, script=script)
+
+
+def refine(
+    config: RefineConfig | Mapping[str, Any] | str | None = None, *, script: Script | None = None, **settings: Any
+) -> "Refined":
+    """Refine pools into a training mix; the same as the command `evolray refine`.
+
+    `config` and keywords are as for `evolve`. `data` may be a Pool, a path, a list of them, or a mapping from names to
+    them or to {path, weight, columns}. `script` is a function from a Call to its answer that stands in for the judge.
+    Raises UserError, EndpointError, BudgetError, Interrupted or EvolrayError; the same call goes on afterwards.
+    """
+    from evolray.refine import stage as refining
+
+    values = _dotted(settings)
+    if "data" in values:
+        values["data"] = _paths(values["data"])
+    if script is not None:
+        values["judge.kind"] = "scripted"
+    loaded = _config(RefineConfig, config, values)
+    if loaded.dry_run:
+        raise UserError("dry_run: evolray.refine() returns a mix; call evolray.refine.stage.dry_run() for an estimate.")
+    return refining.refine(loaded, script=script)
+
+
+def report(run: Pool | str, **settings: Any) -> str:
+    """Write the page about a run of evolve or refine, and its figures; the same as the command `evolray report`.
+
+    Returns the page's path. The figures alone, for notebooks: evolray.report.figures. Raises UserError.
+    """
+    from evolray.report import stage as reporting
+
+    url = run.folder.url if isinstance(run, Pool) else run
+    return reporting.report(from_mapping(ReportConfig, {**_dotted(settings), "run": url}))
 
 
 def train(config: TrainConfig | Mapping[str, Any] | str | None = None, **settings: Any) -> Checkpoints:
@@ -131,6 +177,15 @@ def sweep(config: SweepConfig | Mapping[str, Any] | str | None = None, **setting
         named = named if isinstance(named, list | tuple) else [named]
         values["checkpoints"] = [getattr(one, "run_url", getattr(one, "url", one)) for one in named]
     return sweeping.sweep(_config(SweepConfig, config, values))
+
+
+def _paths(data: Any) -> Any:
+    """`data` with each Pool as the path of its run."""
+    if isinstance(data, Pool):
+        return data.folder.url
+    if isinstance(data, Mapping):
+        return {name: _paths(one) for name, one in data.items()}
+    return [_paths(one) for one in data] if isinstance(data, list | tuple) else data
 
 
 def _dotted(settings: Mapping[str, Any]) -> dict[str, Any]:

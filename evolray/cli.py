@@ -64,6 +64,36 @@ def _evolve(options: argparse.Namespace) -> None:
     Console(markup=False, highlight=False).print(run_view(pool.manifest))
 
 
+def _refine(options: argparse.Namespace) -> None:
+    from rich.console import Console
+
+    from evolray.config import RefineConfig, load, to_yaml
+
+    if options.settings:
+        print(to_yaml(RefineConfig), end="")
+        return
+    from evolray.refine import stage
+    from evolray.views import status_view
+
+    config = load(RefineConfig, options.arguments)
+    if config.dry_run:
+        print("\n".join(stage.dry_run(config)))
+        return
+    stage.refine(config)
+    Console(markup=False, highlight=False).print(status_view(config.run))
+
+
+def _report(options: argparse.Namespace) -> None:
+    from evolray.config import ReportConfig, load, to_yaml
+
+    if options.settings:
+        print(to_yaml(ReportConfig), end="")
+        return
+    from evolray.report import stage
+
+    print(stage.report(load(ReportConfig, options.arguments)))
+
+
 def _train(options: argparse.Namespace) -> None:
     from rich.console import Console
 
@@ -191,7 +221,7 @@ def _export(options: argparse.Namespace) -> None:
         checkpoints.export(checkpoint, options.target)
         print(f"{options.target}: {checkpoint.name}, a plain Hugging Face folder")
         return
-    number = export(options.run, options.target)
+    number = export(options.run, options.target, options.format)
     print(f"{options.target}: {number:,} records")
 
 
@@ -202,6 +232,8 @@ def _parser() -> argparse.ArgumentParser:
 
     for name, command, help in (
         ("evolve", _evolve, "evolve seeds into a pool of instructions with responses"),
+        ("refine", _refine, "refine pools into a training mix: duplicates, leaks, difficulty, selection"),
+        ("report", _report, "one page about a run of evolve or refine, for any browser; its figures as PNG"),
         ("train", _train, "train a student on a pool or a file of instructions"),
         ("evaluate", _evaluate, "sample a checkpoint or an endpoint on code and math benchmarks, and grade it"),
         ("sweep", _sweep, "evaluate many checkpoints, each cell a Ray job; a table and a figure at the end"),
@@ -222,7 +254,7 @@ def _parser() -> argparse.ArgumentParser:
     samples.add_argument("--limit", type=int, default=10, help="at most so many (default 10); 0: all")
     samples.set_defaults(command=_samples)
 
-    status = commands.add_parser("status", help="how a run stands: accounts, costs, losses, checkpoints, scores")
+    status = commands.add_parser("status", help="how a run stands: accounts, costs, drops, losses, checkpoints, scores")
     status.add_argument("run", help="the run directory or URL")
     status.set_defaults(command=_status)
 
@@ -231,9 +263,12 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--root", help="a root's or record's id, or its beginning; default: the longest lineage")
     show.set_defaults(command=_show)
 
-    export = commands.add_parser("export", help="a pool's records as one file, or a training's best checkpoint")
+    export = commands.add_parser(
+        "export", help="a pool's or a mix's records as one file, or a training's best checkpoint"
+    )
     export.add_argument("run", help="the run directory or URL")
     export.add_argument("target", help="a .json (Alpaca), .jsonl or .parquet file; for a training, a new folder")
+    export.add_argument("--format", help="of a pool: alpaca, jsonl, sharegpt, messages, parquet; default: by suffix")
     export.add_argument("--step", type=int, help="of a training: this checkpoint rather than the best")
     export.set_defaults(command=_export)
 

@@ -16,6 +16,8 @@ from evolray.evaluate.manifest import EvaluateManifest
 from evolray.pool.layout import open_folder
 from evolray.pool.manifest import MANIFEST, Manifest
 from evolray.pool.pool import Pool
+from evolray.refine import manifest as refinings
+from evolray.refine.manifest import RefineManifest
 from evolray.sweep import results as sweeps
 from evolray.train import manifest as trainings
 from evolray.train.manifest import TrainManifest
@@ -30,11 +32,46 @@ def status_view(run: str) -> RenderableType:
     folder = open_folder(run)
     if training := trainings.read(folder):
         return train_view(training)
+    if refining := refinings.read(folder):
+        return refine_view(refining)
     if evaluation := evaluations.read(folder):
         return evaluate_view(evaluation)
     if folder.exists(MANIFEST) and json.loads(folder.read(MANIFEST)).get("stage") == sweeps.STAGE:
         return sweeps.read(run).table()
     return run_view(Pool(run).manifest)
+
+
+def refine_view(one: RefineManifest) -> RenderableType:
+    """A refining: from what came in to the mix, each drop with its reason."""
+    parts: list[RenderableType] = [Text(f"{one.run}: {_standing(one.status, one.updated_at)}", style="bold")]
+    if one.message:
+        parts.append(Text(one.message))
+    parts += ["", _refined(one)]
+    if leaks := [f"{row['name']} {row['leaks']:,}" for row in one.benchmarks]:
+        parts += ["", Text(f"leaks by benchmark (one record may hold several): {', '.join(leaks)}")]
+    if one.judged:
+        calls = f"{one.calls:,} calls, {sum(one.tokens.values()):,} tokens, cost {one.cost:,.2f}"
+        failed = f"; {one.judged['failed']:,} got no verdict and are asked again by the same command"
+        parts.append(Text(f"{one.judged['records']:,} records judged{failed if one.judged['failed'] else ''}; {calls}"))
+    took = ", ".join(f"{step['name']} {duration(step['seconds'])}" for step in one.steps)
+    parts.append(Text(f"{duration(one.seconds)} in all ({took})", style="dim"))
+    return Group(*parts)
+
+
+def _refined(one: RefineManifest) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_column(style="dim")
+    named = ", ".join(f"{row['name']} {row['records']:,}" for row in one.sources)
+    rejected = f"; {one.rejected:,} entries are no records (rejected/)" if one.rejected else ""
+    table.add_row("records", f"{one.records:,}", Text(f"{named}{rejected}"))
+    for reason, number in one.dropped.items():
+        table.add_row(Text(f"  {reason}"), f"-{number:,}", "", style=STYLES["eliminated"])
+    if one.mix:
+        tokens = f"about {one.mix['tokens']:,} tokens"
+        table.add_row("mix", f"{one.mix['records']:,}", tokens, style=STYLES["kept"])
+    return table
 
 
 def evaluate_view(one: EvaluateManifest) -> RenderableType:

@@ -27,6 +27,9 @@ PUBLIC = [
     "Operator",
     "Pool",
     "Record",
+    "RefineConfig",
+    "Refined",
+    "ReportConfig",
     "Results",
     "Sweep",
     "SweepConfig",
@@ -38,6 +41,8 @@ PUBLIC = [
     "export",
     "generate",
     "grade",
+    "refine",
+    "report",
     "sweep",
     "train",
 ]

@@ -105,3 +105,5 @@ class RefineConfig:
     """Shards worked on at once. null: one per core of the cluster."""
     memory_mb: int = 1024
     """What each worker may use for comparing records; less means more passes over the hashes."""
+    dry_run: bool = False
+    """Print how many records there are and what the judge would cost at most, and stop."""

@@ -47,8 +47,8 @@ class RefineManifest:
         out = self.mix.get("records", 0) + sum(self.dropped.values())
         if out != self.records:
             raise EvolrayError(
-                f"The accounts do not balance: {self.records:,} records came in, {out:,} are in the mix or dropped. This "
-                "is a bug of evolray; the mix must not be used."
+                f"The accounts do not balance: {self.records:,} records came in, {out:,} are in the mix or dropped. "
+                "This is a bug of evolray; the mix must not be used."
             )
 
 
