@@ -1,0 +1,79 @@
+"""Acceptance by operator and generation: what share of the evolved instructions was kept."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from evolray.records import SEED
+from evolray.report.readers import Evolved
+from evolray.report.style import FONTS, SOFT, compact, look, new_figure, nothing, plain, shorten, words
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+TITLE = "Acceptance by operator and generation"
+ALL = "all"
+MOST_GENERATIONS = 10  # beside each other; of more, the first
+
+
+def draw(run: Evolved) -> "Figure":
+    """A cell per operator and generation: kept as a share of kept and eliminated, and both numbers."""
+    generations = [one for one in run.generations if one][:MOST_GENERATIONS]
+    tried = {operator: sum(_cell(run, operator, None)) for operator in operators(run)}
+    if not generations or not any(tried.values()):
+        return nothing(TITLE, "No instruction was evolved in this run.")
+    names = sorted(tried, key=lambda name: (-acceptance(*_cell(run, name, None)), name))
+    with look():
+        figure = new_figure(1.35 + 0.4 * (len(names) + 1), TITLE)
+        ax = figure.subplots()
+        for down, operator in enumerate([*names, ALL]):
+            for right, generation in enumerate([*generations, None]):
+                cell = _cell(run, None if operator == ALL else operator, generation)
+                _draw_cell(ax, right + 0.12 * (generation is None), down + 0.12 * (operator == ALL), *cell)
+        _scale(ax, names, generations)
+        return figure
+
+
+def operators(run: Evolved) -> list[str]:
+    return sorted({operator for _, operator, fate, _ in run.accounts.outcomes if operator != SEED and fate != "failed"})
+
+
+def acceptance(kept: int, eliminated: int) -> float:
+    return kept / max(kept + eliminated, 1)
+
+
+def _cell(run: Evolved, operator: str | None, generation: int | None) -> tuple[int, int]:
+    """Kept and eliminated, without seeds and failures."""
+    pairs = [
+        (number if fate == "kept" else 0, number if fate == "eliminated" else 0)
+        for (g, o, fate, _), number in run.accounts.outcomes.items()
+        if g and operator in (None, o) and generation in (None, g)
+    ]
+    return sum(kept for kept, _ in pairs), sum(eliminated for _, eliminated in pairs)
+
+
+def _draw_cell(ax: "Axes", x: float, y: float, kept: int, eliminated: int) -> None:
+    import matplotlib as mpl
+    from matplotlib.patches import Rectangle
+
+    if not kept + eliminated:
+        ax.text(x, y, "–", ha="center", va="center", color=SOFT)
+        return
+    share = acceptance(kept, eliminated)
+    color = mpl.colormaps["Blues"](0.08 + 0.77 * share)
+    ax.add_patch(Rectangle((x - 0.485, y - 0.46), 0.97, 0.92, facecolor=color, linewidth=0))
+    ink = "white" if share > 0.6 else "#0b2545"
+    ax.text(x, y - 0.12, f"{100 * share:.0f} %", ha="center", va="center", color=ink, fontweight="bold")
+    counts = f"{compact(kept)} of {compact(kept + eliminated)}"
+    ax.text(x, y + 0.24, counts, ha="center", va="center", color=ink, fontsize=FONTS - 2)
+
+
+def _scale(ax: "Axes", names: Sequence[str], generations: Sequence[int]) -> None:
+    ax.set_xlim(-0.5, len(generations) + 0.62)
+    ax.set_ylim(len(names) + 0.62, -0.5)  # the first on top
+    ax.set_xticks([*range(len(generations)), len(generations) + 0.12], [*map(str, generations), ALL])
+    ax.set_yticks([*range(len(names)), len(names) + 0.12], [*(shorten(words(name)) for name in names), ALL])
+    ax.xaxis.tick_top()
+    ax.xaxis.set_label_position("top")
+    ax.set_xlabel("generation")
+    plain(ax)
