@@ -36,6 +36,18 @@ class BadSeed(Exception):
 
 def json_entries(stream: BinaryIO, shown: str) -> Iterator[Entry]:
     """Recognise an array or lines by the first characters; the suffix decides only where these leave a doubt."""
+    if holds_lines(stream, shown):
+        yield from read_lines(stream)
+    else:
+        with io.TextIOWrapper(stream, "utf-8-sig", "surrogateescape", newline="\n") as text:
+            yield from _ArrayReader(text, shown)
+
+
+def holds_lines(stream: BinaryIO, shown: str) -> bool:
+    """Whether the stream, which stays at its beginning, holds one entry per line; else it holds an array.
+
+    Raises UserError when it is neither.
+    """
     head = stream.read(HEAD_BYTES).removeprefix(BOM).lstrip()
     stream.seek(0)
     if not head:
@@ -43,33 +55,43 @@ def json_entries(stream: BinaryIO, shown: str) -> Iterator[Entry]:
     is_named_lines = PurePosixPath(shown.lower().removesuffix(".gz")).suffix in {".jsonl", ".ndjson"}
     first_line, newline, _ = head.partition(b"\n")
     if head[:1] == b"[" and (not is_named_lines or head[1:].lstrip()[:1] == b"{"):
-        with io.TextIOWrapper(stream, "utf-8-sig", "surrogateescape", newline="\n") as text:
-            yield from _ArrayReader(text, shown)
-    elif is_named_lines:
-        yield from _lines(stream)
-    elif head[:1] != b"{":
+        return False
+    if is_named_lines:
+        return True
+    if head[:1] != b"{":
         raise UserError(f"{shown}: begins with {head[:12]!a}, which is no seed file. Expected {EXPECTED}.")
-    elif newline and isinstance(problem := _decode_line(first_line), BadSeed):
+    if newline and isinstance(problem := _decode_line(first_line), BadSeed):
         hint = "make it an array of entries, or name it .jsonl if it does hold one entry per line"
         raise UserError(f"{shown}: begins with an object that does not end on its line ({problem}); {hint}.")
-    else:
-        yield from _lines(stream)
+    return True
 
 
-def _lines(stream: BinaryIO) -> Iterator[Entry]:
-    """One entry per line that is not blank. Lines end at a newline byte only: U+2028 may stand inside JSON text."""
-    line = 0
+def read_lines(stream: BinaryIO, first_line: int = 1) -> Iterator[Entry]:
+    """One entry per line that is not blank. Lines end at a newline byte only: U+2028 may stand inside JSON text.
+
+    `first_line`: the number of the line at which the stream stands.
+    """
+    for line, raw in raw_lines(stream, first_line):
+        if len(raw) == MAX_ENTRY_BYTES and not raw.endswith(b"\n"):
+            yield line, BadSeed(f"the line is longer than {MAX_ENTRY_BYTES:,} bytes")
+        elif is_entry(raw):
+            yield line, _decode_line(raw)
+
+
+def raw_lines(stream: BinaryIO, first_line: int = 1) -> Iterator[tuple[int, bytes]]:
+    """The lines of a stream, each with its number; of one longer than MAX_ENTRY_BYTES, so much."""
+    line = first_line - 1
     while raw := stream.readline(MAX_ENTRY_BYTES):
         line += 1
         if len(raw) == MAX_ENTRY_BYTES and not raw.endswith(b"\n"):
             while (rest := stream.readline(CHUNK_CHARS)) and not rest.endswith(b"\n"):
                 pass
-            yield line, BadSeed(f"the line is longer than {MAX_ENTRY_BYTES:,} bytes")
-            continue
-        if line == 1:
-            raw = raw.removeprefix(BOM)
-        if not raw.isspace() and raw:
-            yield line, _decode_line(raw)
+        yield line, raw.removeprefix(BOM) if line == 1 else raw
+
+
+def is_entry(raw: bytes) -> bool:
+    """Whether a line holds anything."""
+    return bool(raw) and not raw.isspace()
 
 
 def _decode_line(raw: bytes) -> object:

@@ -70,6 +70,32 @@ def read_manifest(folder: Folder) -> Manifest | None:
         ) from None
 
 
+# What a refine run's manifest means the same by.
+_SHARED = ("run", "status", "generations", "calls", "tokens", "cost", "seconds", "message", "updated_at", "live")
+
+
+def read_any(folder: Folder) -> Manifest | None:
+    """The manifest of an evolve run, or of another stage's what it has in common with that."""
+    if not stage_of(folder):
+        return read_manifest(folder)
+    content = _content(folder)
+    mix = content.get("mix")
+    kept = mix.get("records", 0) if isinstance(mix, dict) else 0
+    return Manifest(**{name: content[name] for name in _SHARED if name in content}, kept=kept)
+
+
+def stage_of(folder: Folder) -> str:
+    """The stage that the manifest names; "" for an evolve run, whose manifest names none, and where there is none."""
+    return str(_content(folder).get("stage", "")) if folder.exists(MANIFEST) else ""
+
+
+def _content(folder: Folder) -> dict[str, Any]:
+    try:
+        return {**json.loads(folder.read(MANIFEST))}
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{folder.url}/{MANIFEST} cannot be read ({error}); was it edited?") from None
+
+
 class StageManifest(Protocol):
     """What the manifests of other stages have in common; each is a dataclass with a default for `stage`."""
 

@@ -75,7 +75,7 @@ def read_seeds(path: str, *, turn: str = "last", limit: int | None = None) -> It
     num_entries = num_seeds = 0
     first_failed: Failed | None = None
     for line, entry in islice(read_entries(path, KEYS), limit):
-        outcome = _outcome(entry, index, source, line)
+        outcome = seed_of_entry(entry, index, source, line)
         num_entries += 1
         if isinstance(outcome, Seed):
             num_seeds += 1
@@ -111,7 +111,8 @@ def _turn_index(turn: str) -> int:
     raise UserError(f"seeds.turn is {turn!r}; expected first, last or the number of a human turn, counted from 0.")
 
 
-def _outcome(entry: object, turn_index: int, source: str, line: int) -> Seed | Failed:
+def seed_of_entry(entry: object, turn_index: int, source: str, line: int) -> Seed | Failed:
+    """What `read_entries` yields, as a seed; `turn_index` counts a conversation's human turns, -1 is the last."""
     try:
         if isinstance(entry, BadSeed):
             raise entry

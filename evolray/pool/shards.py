@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from evolray.pool.accounts import Accounts
+from evolray.pool.accounts import RECORD_FIELDS, Accounts
 from evolray.pool.layout import Folder, shard_name
 from evolray.records import Eliminated, Failed, Outcome, Record, Seed, Turn
 
@@ -81,12 +81,15 @@ _KINDS: tuple[tuple[str, type], ...] = ((ELIMINATED, Eliminated), (FAILED, Faile
 
 def encode(kind: str, rows: Sequence[Outcome | Seed], metadata: dict[str, str] | None = None) -> bytes:
     """One Parquet file. Its bytes are a function of the rows and the metadata."""
+    sink = io.BytesIO()
+    pq.write_table(to_table(kind, rows).replace_schema_metadata(metadata or {}), sink, compression="zstd")
+    return sink.getvalue()
+
+
+def to_table(kind: str, rows: Sequence[Outcome | Seed]) -> pa.Table:
     schema = SCHEMAS[kind]
     columns = [pa.array(_column(rows, name), schema.field(name).type) for name in schema.names]
-    table = pa.Table.from_arrays(columns, schema=schema.with_metadata(metadata or {}))
-    sink = io.BytesIO()
-    pq.write_table(table, sink, compression="zstd")
-    return sink.getvalue()
+    return pa.Table.from_arrays(columns, schema=schema)
 
 
 def write_shard(folder: Folder, shard: int, outcomes: Iterable[Outcome], accounts: Accounts, generations: int) -> None:
@@ -124,8 +127,13 @@ def read_seed_shard(folder: Folder, shard: int) -> list[Seed]:
 
 
 def read_records(folder: Folder, shard: int) -> Iterator[Record]:
-    for row in read_rows(folder, shard_name(POOL, shard)):
-        del row["id"]
+    """The records of a pool's shard; columns beside those of a record, as a refine run has them, are left out."""
+    yield from records_of(read_table(folder, shard_name(POOL, shard), list(RECORD_FIELDS)))
+
+
+def records_of(table: pa.Table) -> Iterator[Record]:
+    """The rows of a table that has the columns of a record."""
+    for row in table.select(list(RECORD_FIELDS)).to_pylist():
         yield Record(**{**row, "context": _turns(row["context"])})
 
 

@@ -33,33 +33,15 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from evolray.chat import Message
-from evolray.errors import UserError
+from evolray.pool.columns import renamed
 from evolray.pool.json_entries import BadSeed
-from evolray.pool.seeds import (
-    CONVERSATION_KEYS,
-    INPUT_KEYS,
-    INSTANCES_KEY,
-    INSTRUCTION_KEYS,
-    KEYS,
-    RESPONSE_KEYS,
-    check_encodable,
-    conversation_of,
-    texts_of,
-)
+from evolray.pool.seeds import check_encodable, conversation_of, texts_of
 from evolray.records import Record, Turn
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 BATCH = 1024  # examples rendered and tokenised together; bounds the memory that offsets take
-
-# Our names for columns, each with the keys it stands in for.
-COLUMNS: dict[str, tuple[str, ...]] = {
-    "instruction": INSTRUCTION_KEYS,
-    "input": INPUT_KEYS,
-    "response": RESPONSE_KEYS,
-    "messages": CONVERSATION_KEYS,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +82,14 @@ def example_of_entry(entry: object, line: int, source: str, columns: Mapping[str
     """One entry of a data file, in any of the shapes that seeds come in; a conversation with all of its turns.
 
     `entry` is what `read_entries(path, entry_keys(columns))` yields, a BadSeed included. `columns` maps our names
-    (COLUMNS) to the file's.
+    (`pool.columns.COLUMNS`) to the file's.
     """
     path = urlsplit(source).path if "://" in source else source  # a URL's query says where the store is, not what
     example_id = f"{PurePosixPath(path).name}:{line}"
     try:
         if isinstance(entry, BadSeed):
             raise entry
-        entry = _renamed(entry, columns)
+        entry = renamed(entry, columns)
         if (turns := conversation_of(entry)) is not None:
             check_encodable(*(turn.content for turn in turns))
             return _example(example_id, turns)
@@ -116,13 +98,6 @@ def example_of_entry(entry: object, line: int, source: str, columns: Mapping[str
     except BadSeed as problem:
         return Rejected(example_id, "bad_entry", f"{source}, line {line}: {problem}")
     return _example(example_id, [Turn("user", instruction), Turn("assistant", response)], given_input)
-
-
-def entry_keys(columns: Mapping[str, str]) -> tuple[str, ...]:
-    """The keys that an entry is read by, `columns` included. Raises UserError for a name that is not in COLUMNS."""
-    if unknown := [name for name in columns if name not in COLUMNS]:
-        raise UserError(f"columns names {', '.join(unknown)}; expected some of {', '.join(COLUMNS)}.")
-    return (*KEYS, *(column for column in columns.values() if column not in KEYS))
 
 
 def encode(
@@ -152,24 +127,6 @@ def special_token_pattern(tokenizer: "PreTrainedTokenizerFast") -> re.Pattern[st
     texts = {token.content for token in tokenizer.added_tokens_decoder.values() if token.special}
     texts |= set(tokenizer.all_special_tokens)
     return re.compile("|".join(re.escape(text) for text in sorted(texts, key=len, reverse=True) if text) or r"(?!)")
-
-
-def _renamed(entry: object, columns: Mapping[str, str]) -> object:
-    """The entry with the named columns under our own names, and no other key that would come before them."""
-    if not columns or not isinstance(entry, dict):
-        return entry
-    fields = dict(entry)
-    for name in columns:
-        for key in COLUMNS[name]:
-            fields.pop(key, None)
-    if "messages" not in columns:
-        for key in (*CONVERSATION_KEYS, INSTANCES_KEY):
-            fields.pop(key, None)
-    for name, column in columns.items():
-        if column not in entry:
-            raise BadSeed(f"no column {column[:40]!a} for the {name}; found {', '.join(map(ascii, list(entry)[:8]))}")
-        fields[COLUMNS[name][0]] = entry[column]
-    return fields
 
 
 def _example(example_id: str, turns: Sequence[Turn], given_input: str = "") -> Example | Rejected:

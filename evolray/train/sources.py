@@ -1,19 +1,17 @@
-"""Where examples come from: the shards of an evolve run, or one file of instructions or conversations."""
+"""Where examples come from: the shards of a run of evolve or refine, or one file of instructions or conversations."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import PurePosixPath
 
 from evolray.config import TrainConfig
 from evolray.errors import UserError
+from evolray.pool.columns import check_columns, entry_keys
 from evolray.pool.layout import open_folder
-from evolray.pool.pool import Pool
+from evolray.pool.pool import Pool, check_whole, is_run
 from evolray.pool.seed_formats import read_entries, without_credentials
 from evolray.pool.shards import read_records
-from evolray.train.examples import Example, Rejected, entry_keys, example_of_entry, example_of_record
-
-LOOKED_AT = 100  # entries, before the cluster starts
+from evolray.train.examples import Example, Rejected, example_of_entry, example_of_record
 
 
 @dataclass(frozen=True)
@@ -40,11 +38,12 @@ def find_sources(config: TrainConfig) -> list[Source]:
                 "records have generations."
             )
         source = Source(config.data, columns=tuple(sorted(config.columns.items())), limit=config.limit)
-        _check_columns(source)
+        check_columns(source.path, config.columns)
         return [source]
     if config.columns:
         raise UserError(f"columns={config.columns}: {config.data} is an evolve run, whose columns are known.")
     pool = Pool(config.data)
+    check_whole(pool)
     if not pool.shards:
         raise UserError(f"data={pool.folder.url}: the pool is empty: no shard of this evolve run is finished yet.")
     known = pool.manifest.generations
@@ -52,31 +51,6 @@ def find_sources(config: TrainConfig) -> list[Source]:
         raise UserError(f"generations: the pool has 0 to {known}, not {', '.join(map(str, wrong))}.")
     shards = [tuple(pool.shards)] if config.limit else [(shard,) for shard in pool.shards]
     return [Source(config.data, some, tuple(config.generations), limit=config.limit) for some in shards]
-
-
-def _check_columns(source: Source) -> None:
-    """Raises UserError when the first entries hold nothing that is asked for; a single bad one is rejected later."""
-    shown, columns = without_credentials(source.path), dict(source.columns)
-    keys = entry_keys(columns)
-    some = [entry for _, entry in islice(read_entries(source.path, keys), LOOKED_AT)]
-    if not some:
-        raise UserError(f"data={shown}: holds no entry.")
-    there = dict.fromkeys(key for entry in some if isinstance(entry, dict) for key in entry)
-    if missing := [f"{ours}: {theirs}" for ours, theirs in columns.items() if theirs not in there]:
-        raise UserError(f"columns={{{', '.join(missing)}}}: {shown} has {', '.join(there) or 'no columns'}.")
-    if there and not there.keys() & {*keys}:
-        raise UserError(
-            f"data={shown}: has {', '.join(there)}; expected some of {', '.join(keys)}. Say which is which with "
-            "columns={instruction: ..., response: ...}."
-        )
-
-
-def is_run(path: str) -> bool:
-    """Whether an evolve run lies there, or lay there before its first shard was finished."""
-    if path.startswith("hf:") or PurePosixPath(path).suffix in (".json", ".jsonl", ".parquet", ".gz"):
-        return False
-    folder = open_folder(path)
-    return folder.exists("run.yaml") or folder.exists("seeds")
 
 
 def read(source: Source) -> Iterator[Example | Rejected]:

@@ -10,7 +10,6 @@ from transformers import PreTrainedTokenizerFast
 from evolray.chat import FORMATS, Message
 from evolray.errors import UserError
 from evolray.pool.json_entries import BadSeed
-from evolray.pool.seeds import KEYS
 from evolray.records import Record, Turn
 from evolray.train import examples as examples_module
 from evolray.train.examples import (
@@ -18,7 +17,6 @@ from evolray.train.examples import (
     Example,
     Rejected,
     encode,
-    entry_keys,
     example_of_entry,
     example_of_record,
     trained_tokens,
@@ -159,13 +157,6 @@ def test_a_column_that_is_not_there_is_named() -> None:
     assert isinstance(rejected, Rejected)
     assert rejected.reason == "bad_entry"
     assert "no column 'q' for the instruction; found 'question', 'a'" in rejected.message
-
-
-def test_entry_keys_are_those_of_seeds_and_the_columns() -> None:
-    assert entry_keys({}) == KEYS
-    assert entry_keys({"instruction": "q", "response": "output"}) == (*KEYS, "q")
-    with pytest.raises(UserError, match="columns names reply; expected some of instruction, input, response, messages"):
-        entry_keys({"reply": "a"})
 
 
 # --- the mask, token by token ---
