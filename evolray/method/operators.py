@@ -14,7 +14,7 @@ from random import Random
 
 from evolray.records import Turn
 
-SLOT = re.compile(r"\{(instruction|context|conversation|method|format|first|second)\}")
+SLOT = re.compile(r"\{(instruction|context|conversation|method|format|first|second|skills)\}")
 
 
 def read_prompt(name: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from evolray.method import operators
+from evolray.method import difficulty, operators, question, skills
 from evolray.method.domains import DOMAINS, Domain
 from evolray.method.elimination import Evolved, reject_instruction
 from evolray.method.operators import DATA_FORMATS, SLOT, Operator, read_prompt, render
@@ -81,8 +81,8 @@ ALL = [
 ]  # fmt: skip
 
 
-def test_every_file_is_used_by_some_domain() -> None:
-    texts = {read_prompt("context")}
+def test_every_file_is_used() -> None:
+    texts = {read_prompt("context"), difficulty.PROMPT, skills.PROMPT, question.CONTEXT}
     for domain in DOMAINS.values():
         texts |= {domain.equality_prompt, domain.response_prompt}
         texts |= {text for operator in domain.operators for text in (operator.prompt, operator.method)}

@@ -18,9 +18,11 @@ from xml.etree import ElementTree
 
 import pytest
 
+from evolray.method.difficulty import difficulty_prompt, parse_difficulty
 from evolray.method.domains import DOMAINS
 from evolray.method.elimination import Evolved, parse_verdict, reject_instruction, reject_response
 from evolray.method.operators import DATA_FORMATS, Operator, render
+from evolray.method.skills import parse_skills, skills_prompt
 from evolray.method.teacher import Call, Completion
 from evolray.records import Turn
 from evolray.teachers.simulated import SimulatedTeacher, arithmetic
@@ -350,3 +352,57 @@ def test_no_engine_or_client_is_needed() -> None:
     environment = {"PYTHONPATH": str(Path(simulated.__file__).parents[2])}
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+# --- as a judge of difficulty and skills ---
+
+
+def test_difficulty_rises_with_length_requirements_and_steps() -> None:
+    plain = "Name a bird."
+    longer = plain + " It lives near the sea in the far north and is known to most people there by its call." * 2
+    bound = longer + " Limit the answer to exactly ten words, avoid Latin, and include at least one colour."
+    stepwise = bound + " First list the candidates, then compare them, and finally justify the choice in two steps."
+    scores = [parse_difficulty(ask(difficulty_prompt(text)).text) for text in (plain, longer, bound, stepwise)]
+    assert scores == [1, 3, 7, 9]
+    assert ask(difficulty_prompt("must " * 500 + "step " * 500)).text == "10"
+
+
+def test_generations_become_more_difficult() -> None:
+    text = "Give three tips for staying healthy."
+    scores = []
+    for generation in range(5):
+        scores.append(int(ask(difficulty_prompt(text)).text))
+        text = evolve(operator("open", ("add_constraints", "add_reasoning_steps")[generation % 2]), text).text
+    assert scores == sorted(scores) and scores[-1] >= scores[0] + 4
+
+
+@pytest.mark.parametrize(
+    ("instruction", "found"),
+    [
+        ("Write a Python function that returns the sum of numbers.", ("Code Generation", "Math", "Writing")),
+        ("Which disease does this patient have, doctor?", ("Medicine",)),
+        ("Translate this poem.", ("Writing", "Multilingual", "Literature")),
+    ],
+)  # fmt: skip
+def test_skills_by_key_words(instruction: str, found: tuple[str, ...]) -> None:
+    assert parse_skills(ask(skills_prompt(instruction)).text) == found
+
+
+def test_skills_come_from_the_list_that_was_given() -> None:
+    tags = ("Geodesy", "Rhyme and metre")
+    assert ask(skills_prompt("Find a rhyme for this.", tags=tags)).text == "Rhyme and metre"
+    assert parse_skills(ask(skills_prompt("Nothing of the kind.", tags=tags)).text, tags) is not None
+
+
+def test_some_flawed_judgements_cannot_be_read() -> None:
+    flawed = SimulatedTeacher(flaws=1)
+    scores = [parse_difficulty(ask(difficulty_prompt(f"Name bird {n}."), flawed).text) for n in range(200)]
+    named = [parse_skills(ask(skills_prompt(f"Name bird {n}."), flawed).text) for n in range(200)]
+    assert 60 < scores.count(None) < 140 and set(scores) == {None, 1}
+    assert 100 < named.count(None) < 190
+
+
+def test_judging_prompts_are_recognised() -> None:
+    assert kind(difficulty_prompt("#Problem#:\n1\n#Solution#:")) == "difficulty"
+    assert kind(skills_prompt("Name a bird.\n#Score#:")) == "skills"
+    assert kind("#Score#:") == "respond" and kind("How hard is this?\n#Score#:") == "respond"

@@ -172,7 +172,7 @@ def test_what_is_paid_twice_is_counted() -> None:
         stats = await client.stats()
         assert stats["distinct_prompts"] == 5
         assert stats["repeated_prompts"] == 2
-        assert stats["kinds"] == {"evolve": 1, "judge": 1, "respond": 5}
+        assert stats["kinds"] == {"evolve": 1, "judge": 1, "respond": 5, "difficulty": 0, "skills": 0}
         assert stats["prompt_tokens"] > stats["answered"] and stats["completion_tokens"] > 0
         timeline = await client.timeline()
         assert [row[2] for row in timeline] == ["respond"] * 4 + ["judge", "evolve", "respond"]

@@ -28,7 +28,7 @@ from evolray.teachers.simulated.wire import (
     too_many_requests,
 )
 
-KINDS: tuple[Purpose, ...] = ("evolve", "judge", "respond")  # what a text can be recognised as
+KINDS: tuple[Purpose, ...] = ("evolve", "judge", "respond", "difficulty", "skills")  # what texts are recognised as
 
 
 @dataclass

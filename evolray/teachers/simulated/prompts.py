@@ -6,6 +6,8 @@ Prompts are recognised by their cue at the end, or by their first line in the co
     ... #Given Problem#:\\n<instruction>\\n#Rewritten Problem#:      evolve, math; or #Created Problem#:
     Please make the programming ... Question:\\n<instruction>        evolve, code
     ... #First Prompt#:\\n<a>\\n#Second Prompt#:\\n<b>\\n#Verdict#:     judge
+    ... #Question#:\\n<instruction>\\n#Score#:                       difficulty
+    ... #Question#:\\n<instruction>\\n#Skills#:                      skills
     ... #Problem#:\\n<instruction>\\n#Solution#:                     respond, math
     anything else                                                   respond, to the text itself
 """
@@ -21,6 +23,7 @@ _EVOLVE_CUES = {
     "\n#Created Problem#:": "\n#Given Problem#:\n",
 }
 VERDICT_CUE, FIRST, SECOND = "\n#Verdict#:", "\n#First Prompt#:\n", "\n#Second Prompt#:\n"
+SCORE_CUE, SKILLS_CUE, QUESTION = "\n#Score#:", "\n#Skills#:", "\n#Question#:\n"
 SOLUTION_CUE, PROBLEM = "\n#Solution#:", "\n#Problem#:\n"
 OPEN_METHODS = {
     "one more constraint or requirement": "add_constraints",
@@ -41,6 +44,8 @@ def kind(prompt: str) -> Purpose:
     """What a rendered prompt asks for."""
     if prompt.endswith(VERDICT_CUE) and FIRST in prompt:
         return "judge"
+    if prompt.endswith((SCORE_CUE, SKILLS_CUE)) and QUESTION in prompt:
+        return "difficulty" if prompt.endswith(SCORE_CUE) else "skills"
     return "respond" if instruction_to_evolve(prompt) is None else "evolve"
 
 

@@ -6,9 +6,10 @@ a clause out of a stock, and responses that talk about the instruction without a
 
 An answer is a function of the seed and the prompt (the last user message) alone: the same in any process, on any
 machine. `flaws` is the share of evolutions and responses that show a defect of real endpoints, so that every
-elimination rule has something to do; a prompt that got a flaw gets it again. Verdicts are never flawed.
+elimination rule has something to do, and of scores and skills that cannot be read; a prompt that got a flaw gets it
+again. Verdicts are never flawed.
 
-What is asked is recognised by `prompts.py`, the texts are in `phrases.py` and `data.py`.
+What is asked is recognised by `prompts.py`, the texts are in `phrases.py` and `data.py`, the judge is in `judge.py`.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ from typing import Protocol
 
 from evolray.method.teacher import Call, Completion
 from evolray.records import Turn
-from evolray.teachers.simulated import arithmetic, phrases
+from evolray.teachers.simulated import arithmetic, judge, phrases
 from evolray.teachers.simulated.data import data_block
 from evolray.teachers.simulated.draw import Chance, draw_clause, fill
 from evolray.teachers.simulated.length import shorten, tokens
@@ -87,6 +88,9 @@ class SimulatedTeacher:
             return _verdict(prompt), "stop"
         chance = Chance(self._key, prompt)
         flawed = chance.below(2**32) < self._flawed_below
+        judged = judge.answer(prompt, chance, flawed)
+        if judged is not None:
+            return judged, "stop"
         found = instruction_to_evolve(prompt)
         if found is None:
             text = _respond(prompt, chance)
