@@ -1,0 +1,1 @@
+"""What the stages left on disk, as figures and as one HTML page per run directory."""
