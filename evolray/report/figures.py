@@ -13,7 +13,7 @@ it once. Nothing is written, and pyplot is left alone.
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evolray.report import fig_acceptance
+from evolray.report import fig_acceptance, fig_flow, fig_spread, fig_reasons, fig_spending
 from evolray.report.readers import Evolved, read_evolved
 from evolray.report.style import to_png, to_svg
 
@@ -45,7 +45,18 @@ def figures(run: str) -> dict[str, FigureEntry]:
             "Kept instructions as a share of those evolved; what failed at the endpoint is not counted.",
             fig_acceptance.TITLE,
             acceptance(evolved),
-        )
+        ),
+        "flow": FigureEntry(fig_flow.TITLE, "", fig_flow.TITLE, fig_flow.draw(evolved)),
+        "lengths": FigureEntry(
+            "Length of instructions by generation",
+            "",
+            "",
+            fig_spread.draw(
+                "Length of instructions by generation", [fig_spread.Panel("words", "words", evolved.words)]
+            ),
+        ),
+        "reasons": FigureEntry("Length of instructions by generation", "", "", fig_reasons.draw(evolved)),
+        "spending": FigureEntry("Length of instructions by generation", "", "", fig_spending.draw(evolved)),
     }
 
 

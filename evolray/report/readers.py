@@ -23,6 +23,7 @@ from evolray.pool.shards import ELIMINATED, FAILED, POOL, read_accounts, read_ta
 
 READERS = 16
 EVOLVE, REFINE = "evolve", "refine"
+KEPT = "kept"
 
 
 @dataclass
@@ -30,13 +31,15 @@ class Evolved:
     """An evolve run in numbers. Seeds are generation 0.
 
     `words[generation]` counts kept instructions by their number of words; `tokens[generation]` are the prompt and
-    completion tokens of kept and eliminated records of that generation; `cost` is the run's.
+    completion tokens of kept and eliminated records of that generation; `cost` is the run's. `steps[generation, fate,
+    next]` counts roots by what became of them then and in the next generation: kept, a reason or failed.
     """
 
     run: str
     accounts: Accounts = field(default_factory=Accounts)
     words: dict[int, Counter[int]] = field(default_factory=dict)
     tokens: dict[int, list[int]] = field(default_factory=dict)
+    steps: Counter[tuple[int, str, str]] = field(default_factory=Counter)
     prices: tuple[float, float] = (0.0, 0.0)
     """Of a million prompt and completion tokens, by the teacher's settings."""
     cost: float = 0.0
@@ -88,6 +91,7 @@ def read_evolved(run: "str | Evolved") -> Evolved:
     with ThreadPoolExecutor(READERS) as readers:
         for part in readers.map(lambda shard: _read_shard(folder, shard), shards_in(folder, POOL)):
             found.accounts.add(part.accounts)
+            found.steps.update(part.steps)
             for generation, words in part.words.items():
                 found.words.setdefault(generation, Counter()).update(words)
             for generation, tokens in part.tokens.items():
@@ -98,16 +102,39 @@ def read_evolved(run: "str | Evolved") -> Evolved:
 
 def _read_shard(folder: Folder, shard: int) -> Evolved:
     part = Evolved(folder.url, read_accounts(folder, shard)[0])
-    spent = ["generation", "prompt_tokens", "completion_tokens"]
-    kept = read_table(folder, shard_name(POOL, shard), [*spent, "instruction"])
+    root, spent = ["root_id", "generation"], ["generation", "prompt_tokens", "completion_tokens"]
+    kept = read_table(folder, shard_name(POOL, shard), [*spent, "root_id", "instruction"])
+    eliminated = read_table(folder, shard_name(ELIMINATED, shard), [*spent, "root_id", "reason"])
+    failed = read_table(folder, shard_name(FAILED, shard), root)
     part.words = counts_by(kept["generation"], num_words(kept["instruction"]))
-    for table in (kept.select(spent), read_table(folder, shard_name(ELIMINATED, shard), spent)):
+    part.steps = _steps(
+        [
+            kept.select(root).append_column("fate", pa.repeat(KEPT, kept.num_rows)),
+            eliminated.select([*root, "reason"]).rename_columns([*root, "fate"]),
+            failed.append_column("fate", pa.repeat(FAILED, failed.num_rows)),
+        ]
+    )
+    for table in (kept, eliminated):
         sums = table.group_by("generation").aggregate([(name, "sum") for name in spent[1:]])
         for row in sums.to_pylist():
             total = part.tokens.setdefault(row["generation"], [0, 0])
             total[0] += row["prompt_tokens_sum"]
             total[1] += row["completion_tokens_sum"]
     return part
+
+
+def _steps(outcomes: list[pa.Table]) -> Counter[tuple[int, str, str]]:
+    """Of one shard, which holds its roots whole."""
+    table = pa.concat_tables(outcomes).sort_by([("root_id", "ascending"), ("generation", "ascending")])
+    now, later = table.slice(0, max(table.num_rows - 1, 0)), table.slice(1)
+    generation = now["generation"].cast(pa.int32())
+    follows = pc.and_(
+        pc.equal(now["root_id"], later["root_id"]),
+        pc.equal(pc.add(generation, 1), later["generation"].cast(pa.int32())),
+    )
+    pairs = pa.table({"generation": generation, "fate": now["fate"], "next": later["fate"]}).filter(follows)
+    rows = pairs.group_by(pairs.column_names).aggregate([([], "count_all")]).to_pylist()
+    return Counter({(row["generation"], row["fate"], row["next"]): row["count_all"] for row in rows})
 
 
 def num_words(texts: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -155,6 +182,3 @@ def read_config(folder: Folder) -> dict[str, Any]:
     except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError) as error:
         why = f"{type(error).__name__}: {error}".splitlines()[0]
         raise UserError(f"{folder.url}/{RUN} cannot be read ({why}); was it edited?") from None
-
-
-__all__ = ["FAILED", "Evolved", "read_evolved", "stage_of"]

@@ -47,6 +47,7 @@ LOOK = {
     "svg.fonttype": "path",  # letters as shapes: a page carries no fonts, and labels must fit on every machine
 }
 _STYLE, _ID = re.compile(r' style="([^"]*)"'), re.compile(r'( id="|url\(#|xlink:href="#)')
+_PATH, _LONG = re.compile(r' d="[^"]*"'), re.compile(r"(\d+\.\d\d)\d+")
 _HEAD = re.compile(r"<metadata>.*?</metadata>|<defs>\s*<style[^>]*>.*?</style>\s*</defs>|<!--.*?-->", re.DOTALL)
 
 
@@ -131,6 +132,7 @@ def to_svg(figure: "Figure", name: str = "", alt: str = "") -> str:
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     svg = _HEAD.sub("", file.getvalue()[file.getvalue().index("<svg") :])
     svg = _STYLE.sub(lambda found: _attributes(found[1]), svg)
+    svg = _PATH.sub(lambda found: _LONG.sub(r"\1", found[0]), svg)  # a hundredth of a point is enough
     svg = _ID.sub(lambda found: f"{found[1]}{name}-", svg) if name else svg
     view = re.search(r'viewBox="[^"]*"', svg)
     head = (

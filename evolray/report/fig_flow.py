@@ -1,0 +1,115 @@
+"""The accounts of an evolve run as flows: what became of the roots in each generation, and of what each operator made.
+
+Every root goes through every generation. What it becomes there is kept (a child), eliminated by a reason or failed; in
+the last two cases its parent is tried again in the next generation.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from evolray.records import SEED
+from evolray.report.flow import Column, Stratum, draw_flow
+from evolray.report.readers import FAILED, KEPT, Evolved
+from evolray.report.style import COLORS, GREY, INK, compact, look, new_figure, nothing, shorten, words
+from evolray.report.style import FAILED as FAILED_COLOR
+from evolray.report.style import KEPT as KEPT_COLOR
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+TITLE = "What became of the instructions"
+OTHER = "other reasons"
+MOST_REASONS = 6  # with a colour of their own
+MOST_GENERATIONS = 8
+MOST_OPERATORS = 9
+
+
+def draw(run: Evolved) -> "Figure":
+    """Above: roots through the generations. Below: from operators to fates, all generations together."""
+    generations = run.generations[: MOST_GENERATIONS + 1]
+    if not generations:
+        return nothing(TITLE, "No shard of this run is finished yet.")
+    with look():
+        height = 3.4 if not any(generations) else 6.9
+        figure = new_figure(height, TITLE)
+        axes = figure.subplots(2 if any(generations) else 1, 1, squeeze=False)[:, 0]
+        _draw_generations(axes[0], run, generations)
+        if any(generations):
+            _draw_operators(axes[1], run)
+        return figure
+
+
+def fates(run: Evolved) -> dict[str, str]:
+    """Kept, the reasons from the most frequent to the least, failed: each with its colour."""
+    numbers: Counter[str] = Counter()
+    for (_, _, fate, why), number in run.accounts.outcomes.items():
+        if fate == "eliminated":
+            numbers[why] += number
+    reasons = sorted(numbers, key=lambda why: (-numbers[why], why))
+    colors = {KEPT: KEPT_COLOR}
+    colors.update(zip(reasons[:MOST_REASONS], COLORS[1:], strict=False))
+    if len(reasons) > MOST_REASONS:
+        colors[OTHER] = GREY
+    return {**colors, FAILED: FAILED_COLOR}
+
+
+def _fate(fates: Mapping[str, str], fate: str, why: str) -> str:
+    if fate != "eliminated":
+        return fate
+    return why if why in fates else OTHER
+
+
+def _draw_generations(ax: "Axes", run: Evolved, generations: Sequence[int]) -> None:
+    colors = fates(run)
+    columns = []
+    for generation in generations:
+        numbers = Counter[str]()
+        for (g, _, fate, why), number in run.accounts.outcomes.items():
+            if g == generation:
+                numbers[_fate(colors, fate, why)] += number
+        last = generation == generations[-1]
+        strata = (Stratum(key, numbers[key], color, _label(key, numbers[key], last)) for key, color in colors.items())
+        title = "seeds" if generation == 0 else f"generation {generation}" if len(generations) < 7 else str(generation)
+        gone = sum(numbers.values()) - numbers[KEPT] - numbers[FAILED]
+        columns.append(Column(tuple(strata), title, f"{compact(gone)} eliminated" if generation else ""))
+    ribbons: Counter[tuple[int, str, str]] = Counter()
+    for (generation, before, after), number in run.steps.items():
+        if generation in generations[:-1]:
+            at = generations.index(generation)
+            ribbons[at, _named(colors, before), _named(colors, after)] += number
+    draw_flow(ax, columns, ribbons, thickness=0.035 * max(len(columns), 3) / 3)
+    ax.set_xlim(-0.12, len(columns) - 1 + 0.3 * max(len(columns) - 1, 1))
+
+
+def _named(colors: Mapping[str, str], fate: str) -> str:
+    return fate if fate in colors else OTHER
+
+
+def _label(key: str, number: int, in_full: bool) -> str:
+    """Names only beside the last column."""
+    return f"{words(key)}  {compact(number)}" if in_full else compact(number) if key == KEPT else ""
+
+
+def _draw_operators(ax: "Axes", run: Evolved) -> None:
+    colors = fates(run)
+    pairs: Counter[tuple[str, str]] = Counter()
+    for (_, operator, fate, why), number in run.accounts.outcomes.items():
+        if operator != SEED:
+            pairs[operator, _fate(colors, fate, why)] += number
+    made, ended = Counter[str](), Counter[str]()
+    for (operator, fate), number in pairs.items():
+        made[operator] += number
+        ended[fate] += number
+    names = sorted(made, key=lambda name: (-made[name], name))[:MOST_OPERATORS]
+    total = sum(made.values()) or 1
+    left = (Stratum(name, made[name], "#8c95a0", f"{shorten(words(name))}  {compact(made[name])}") for name in names)
+    right = (
+        Stratum(key, ended[key], color, f"{words(key)}  {compact(ended[key])}  ({100 * ended[key] / total:.1f} %)")
+        for key, color in colors.items()
+    )
+    columns = (Column(tuple(left), "operator", labels_left=True), Column(tuple(right), "fate"))
+    draw_flow(ax, columns, {(0, operator, fate): number for (operator, fate), number in pairs.items()}, thickness=0.03)
+    ax.set_xlim(-0.62, 1.75)
+    ax.text(0.5, -0.035, "all generations", ha="center", va="bottom", color=INK, alpha=0.7)
