@@ -379,7 +379,7 @@ def test_generations_become_more_difficult() -> None:
 @pytest.mark.parametrize(
     ("instruction", "found"),
     [
-        ("Write a Python function that returns the sum of numbers.", ("Code Generation", "Math", "Writing")),
+        ("Write a Python function that returns the sum of numbers.", ("Math", "Code Generation", "Writing")),
         ("Which disease does this patient have, doctor?", ("Medicine",)),
         ("Translate this poem.", ("Writing", "Multilingual", "Literature")),
     ],
