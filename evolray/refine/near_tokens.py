@@ -1,0 +1,115 @@
+"""What of a record is compared with others, and as which shingles.
+
+Prose is compared by its words and symbols: case, white space and the punctuation of sentences make no difference, but
+C, C++ and C# are three languages, and 2 + 3 is not 2 - 3. Code is compared by its tokens, without comments and with
+the names that its author chose made one, so that renaming variables or reordering imports changes little. A record's
+shingles are the runs of `shingle` words of its prose and those of `CODE_SHINGLE` tokens of its code: a program has few
+different tokens, so short runs of them are found in every program.
+"""
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from evolray.refine.text.code import canonical, code_tokens, looks_like_code, split_code
+from evolray.refine.text.hashing import Tokens, hash_tokens, mix, ngrams
+from evolray.refine.text.words import UNSPACED
+
+COLUMNS = {
+    "instruction": ["context", "instruction"],
+    "response": ["response"],
+    "both": ["context", "instruction", "response"],
+}
+CODE_SHINGLE = 4  # tokens
+_CODE = np.uint64(0xC0DE)  # keeps equal runs of words and of code tokens apart
+
+_TOKEN = re.compile(r"""[^\W_]+(?:\+\+|\#)? | -(?=\s*\d) | ([^\w\s.,;:!?'"()\[\]{}`\-…])\1* """, re.VERBOSE)
+_SENTENCE_MARKS = re.compile(r"""[.,;:!?"'`…]+(?=\s|$) | (?:(?<=\s)|^)["'`]+""", re.VERBOSE)
+_MAY_BE_CODE = re.compile(r"[;{}=]|\w\(|\n\s+\w")
+_NAMED = re.compile(r"v\d+")
+_STRAIGHT = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "–": "-", "—": "-", "−": "-"})
+
+Parts = tuple[str, ...]
+
+
+def compared(table: pa.Table, of: str) -> list[Parts]:
+    """The texts of each row of records/ that are compared; blank ones are left out."""
+    columns = [table[name].to_pylist() for name in COLUMNS[of]]
+    return [tuple(text for cell in cells for text in _texts(cell)) for cells in zip(*columns, strict=True)]
+
+
+def shingles(records: Iterable[Parts], n: int) -> Tokens:
+    """Hashes of every record's shingles, repeated ones included. Only a record without any text has none."""
+    prose, code = [], []
+    for parts in records:
+        words, tokens = _tokens(parts)
+        prose.append(words)
+        code.append(tokens)
+    runs_of_code = ngrams(hash_tokens(code), CODE_SHINGLE)
+    return _joined(ngrams(hash_tokens(prose), n), Tokens(mix(runs_of_code.hashes ^ _CODE), runs_of_code.offsets))
+
+
+def exact_digest(parts: Parts) -> bytes:
+    """16 bytes, equal for texts that differ only in case, white space, Unicode form or the marks of sentences.
+
+    Zeros for a record without text: it repeats nobody.
+    """
+    forms = [_exact_form(text) for text in parts]
+    if not any(forms):  # nothing but marks
+        forms = [unicodedata.normalize("NFC", "".join(text.split())) for text in parts]
+    if not any(forms):
+        return bytes(16)
+    return hashlib.blake2b("\0".join(forms).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def prose_tokens(text: str) -> list[str]:
+    """Words, and runs of one symbol. C++ and C# stay whole; a minus counts before a number only."""
+    if not text.isascii():
+        text = UNSPACED.sub(r" \1 ", unicodedata.normalize("NFKC", text).translate(_STRAIGHT))
+    return [match[0] for match in _TOKEN.finditer(text.casefold())]
+
+
+def _tokens(parts: Parts) -> tuple[list[str], list[str]]:
+    """Of all parts: words of the prose, tokens of the code."""
+    words: list[str] = []
+    tokens: list[str] = []
+    for text in parts:
+        is_code = bool(_MAY_BE_CODE.search(text)) and looks_like_code(text)
+        prose, code = split_code(text, is_code=is_code)
+        words += prose_tokens(prose)
+        if code:
+            tokens += _unnamed(canonical(code_tokens(code)))
+    if not words and not tokens:
+        words = [character for text in parts for character in text if not character.isspace()]
+    return words, tokens
+
+
+def _unnamed(tokens: Sequence[str]) -> list[str]:
+    """Numbers by first use change for all names after an insertion; as one name, they do not."""
+    return ["v" if _NAMED.fullmatch(token) else token for token in tokens]
+
+
+def _exact_form(text: str) -> str:
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text).translate(_STRAIGHT)
+    return " ".join(_SENTENCE_MARKS.sub(" ", text.casefold()).split())
+
+
+def _texts(cell: object) -> list[str]:
+    """A text column's cell, or the turns of a context."""
+    if isinstance(cell, list):
+        return [turn["content"] for turn in cell if turn["content"].strip()]
+    return [cell] if isinstance(cell, str) and cell.strip() else []
+
+
+def _joined(first: Tokens, second: Tokens) -> Tokens:
+    """Text n has the hashes that it has in the one, then those in the other."""
+    offsets = first.offsets + second.offsets
+    hashes = np.empty(int(offsets[-1]), np.uint64)
+    for one, before in ((first, offsets[:-1]), (second, offsets[:-1] + first.lengths)):
+        hashes[np.repeat(before - one.offsets[:-1], one.lengths) + np.arange(len(one.hashes))] = one.hashes
+    return Tokens(hashes, offsets)
