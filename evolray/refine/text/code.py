@@ -10,10 +10,10 @@ import re
 
 _FENCE = re.compile(r"^[ \t]{0,3}(`{3,}|~{3,})[^\n`]*$", re.MULTILINE)
 _CODE_LINE = re.compile(
-    r"""\s*(?: (?:async\ )?def\ \w+\( | class\ \w+[^.!?]*$ | (?:import|from)\ [\w.]+(?:\ (?:as|import)\ [^.]+)?$
+    r"""\s*(?: (?:async\ )?def\ \w+\(.* | class\ \w+[^.!?]*$ | (?:import|from)\ [\w.]+(?:\ (?:as|import)\ [^.]+)?$
             | return\b[^.]*$ | (?:el)?if\b.*[:{]$ | else\s*[:{]$ | (?:for|while|try|with|except|switch|do)\b.*[:{]$
-            | (?:export\ |async\ )*function\b.*\{ | (?:public|private|protected|static)\ .*[{;]$ | \#include\b
-            | (?:let|var|const|int|float|double|char|String|bool)\ [\w$]+.*=
+            | (?:export\ |async\ )*function\b.*\{.* | (?:public|private|protected|static)\ .*[{;]$ | \#include\b.*
+            | (?:let|var|const|int|float|double|char|String|bool)\ [\w$]+.*=.*
             | SELECT\b.* | INSERT\ INTO\b.* | CREATE\ (?:TABLE|VIEW)\b.* | FROM\ \w+.* | </?\w+[^>]*>.*
             | [$\w.\[\]'"]+\s*[-+*/]?=(?!=)\s*\S.* | [$\w.]+\(.*\)[;:]?$
             | .*;$ | .*[{}\]]$ | \#\ .* | // .* | [})\]]+[;,]?

@@ -1,0 +1,96 @@
+"""What of a benchmark item is looked for in records: its question and its solution, as words and as code tokens."""
+
+import re
+from dataclasses import dataclass
+
+from evolray.refine.benchmark_items import Item
+from evolray.refine.text.code import code_tokens, looks_like_code, split_code
+from evolray.refine.text.words import words
+
+WORDS, CODE = "words", "code"
+QUESTION, SOLUTION = "question", "solution"
+
+LEAST_WORDS, LEAST_NAMED, LEAST_CODE = 20, 16, 28
+"""Tokens of a solution in prose, of a function with its name, and of other code. Shorter ones are idioms."""
+
+_DOCSTRING = re.compile(r'"{3}([\s\S]*?)"{3}|\'{3}([\s\S]*?)\'{3}')
+_IMPORT = re.compile(r"^[ \t]*(?:import|from)[ \t]+\w[^\n]*$", re.MULTILINE)
+_EXAMPLE = re.compile(r"^[ \t]*(?:>>>|assert\b)[^\n]*(?:\n(?![ \t]*(?:>>>|assert\b|$))[^\n]*)?", re.MULTILINE)
+_FUNCTION = re.compile(r"\bdef\s+(\w+)\s*\(")
+_SUM = re.compile(r"<<[^<>\n]*>>")  # the calculations that GSM8K's solutions carry
+_FINAL_ANSWER = re.compile(r"^####.*$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """`tokens` of the item with the number `item`: of its question or its solution, as words or as code."""
+
+    item: int
+    of: str
+    form: str
+    tokens: list[str]
+
+
+def parts_of(number: int, item: Item) -> list[Part]:
+    """The ways an item can be recognised. One of them suffices, so that a translated docstring hides no signature.
+
+    A question that is a function to be completed: all its words without the imports; those of its docstring without
+    the examples; its code, which is the signature and the examples. A solution that is a program: itself, with the
+    question's signature if it is only the body; what follows its head alone. Any other text: its words.
+    """
+    found = [Part(number, QUESTION, form, tokens) for form, tokens in _question(item.question)]
+    for form, tokens in _solution(item):
+        least = LEAST_WORDS if form == WORDS else LEAST_NAMED if "def" in tokens[:-LEAST_NAMED] else LEAST_CODE
+        if len(tokens) >= least:
+            found.append(Part(number, SOLUTION, form, tokens))
+    return found
+
+
+def _question(text: str) -> list[tuple[str, list[str]]]:
+    found = [(WORDS, words(_IMPORT.sub("", text)))]
+    docstrings = [one or other for one, other in _DOCSTRING.findall(text)]
+    if docstrings:
+        found.append((WORDS, words("\n".join(_EXAMPLE.sub("", docstring) for docstring in docstrings))))
+    if _FUNCTION.search(text):
+        found.append((CODE, code_tokens(_code_of_question(text, docstrings))))
+    elif "```" in text:
+        found.append((CODE, code_tokens(split_code(text)[1])))
+    return _without_repeats(found)
+
+
+def _code_of_question(text: str, docstrings: list[str]) -> str:
+    """The signatures, and the lines of the docstrings in which the function is called."""
+    name = _FUNCTION.findall(text)[-1]
+    lines = [line for docstring in docstrings for line in docstring.splitlines() if f"{name}(" in line]
+    return "\n".join([_signature(text), *(line.replace(">>>", "") for line in lines)])
+
+
+def _signature(text: str) -> str:
+    return _IMPORT.sub("", _DOCSTRING.sub("", text)).strip()
+
+
+def _solution(item: Item) -> list[tuple[str, list[str]]]:
+    text = item.solution
+    if not text.strip():
+        return []
+    if not (item.is_code or looks_like_code(text)):
+        prose, code = split_code(_FINAL_ANSWER.sub("", _SUM.sub("", text)))
+        return _without_repeats([(WORDS, words(f"{prose}\n{code}")), (CODE, code_tokens(code))])
+    program = code_tokens(_IMPORT.sub("", split_code(text, is_code=True)[1]))
+    if _FUNCTION.search(item.question) and "def" not in program[:1]:
+        return [(CODE, code_tokens(_signature(item.question)) + program), (CODE, program)]
+    return _without_repeats([(CODE, program), (CODE, _body(program))])
+
+
+def _body(program: list[str]) -> list[str]:
+    """A program that begins with a function, from after its head on: the function may have been renamed."""
+    depth = 0
+    for at, token in enumerate(program if program[:1] == ["def"] else []):
+        depth += (token in ("(", "[")) - (token in (")", "]"))
+        if token == ":" and not depth:
+            return program[at + 1 :]
+    return program
+
+
+def _without_repeats(found: list[tuple[str, list[str]]]) -> list[tuple[str, list[str]]]:
+    return [one for at, one in enumerate(found) if one[1] and one not in found[:at]]
