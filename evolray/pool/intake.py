@@ -9,13 +9,11 @@ line.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import pyarrow.parquet as pq
-
 from evolray.config import SeedsConfig
 from evolray.pool.accounts import Accounts
 from evolray.pool.layout import Folder, shard_name, shards_in
 from evolray.pool.seeds import content_key, read_seeds
-from evolray.pool.shards import ELIMINATED, FAILED, SEEDS, encode, read_seed_shard
+from evolray.pool.shards import ELIMINATED, FAILED, SEEDS, encode, num_rows, read_seed_shard
 from evolray.records import SEED, Eliminated, Failed, Seed
 
 REJECTED = "seeds"  # eliminated/seeds.parquet and failed/seeds.parquet belong to the seed file, not to a shard
@@ -41,7 +39,7 @@ def take_in(folder: Folder, config: SeedsConfig, shard_size: int) -> Intake:
 
     Raises UserError for a file that cannot be read or has no usable seed. Memory: some 200 bytes per root.
     """
-    shards = {shard: _rows(folder, shard) for shard in shards_in(folder, SEEDS)}
+    shards = {shard: num_rows(folder, shard_name(SEEDS, shard)) for shard in shards_in(folder, SEEDS)}
     known = {int(seed.root_id, 16): content_key(seed) for shard in shards for seed in read_seed_shard(folder, shard)}
     winners = _winners(_read(config), known)
     intake = Intake(0, shards, Accounts())
@@ -104,8 +102,3 @@ def _duplicate(seed: Seed) -> Eliminated:
     return Eliminated(
         seed.root_id, 0, None, "", SEED, "", "duplicate_seed", "", seed.text, seed.response, seed.context
     )  # fmt: skip
-
-
-def _rows(folder: Folder, shard: int) -> int:
-    with folder.open(shard_name(SEEDS, shard)) as file:
-        return int(pq.read_metadata(file).num_rows)

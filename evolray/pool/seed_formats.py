@@ -22,7 +22,7 @@ import pyarrow.fs
 import pyarrow.parquet as pq
 
 from evolray.errors import UserError
-from evolray.pool.json_entries import EXPECTED, BadSeed, Entry, json_entries
+from evolray.pool.json_entries import EXPECTED, BadSeed, Entry, holds_lines, json_entries
 
 
 def without_credentials(path: str) -> str:
@@ -41,7 +41,7 @@ def read_entries(path: str, keys: Collection[str]) -> Iterator[Entry]:
         yield from _dataset_rows(path, keys)
         return
     try:
-        with _open(path) as stream:
+        with open_stream(path) as stream:
             magic = stream.read(4)
             stream.seek(0)
             if magic == b"PAR1":
@@ -61,7 +61,23 @@ def read_entries(path: str, keys: Collection[str]) -> Iterator[Entry]:
         raise UserError(f"{shown}: cannot be read: {reason}. Check the file; expected {EXPECTED}.") from None
 
 
-def _open(path: str) -> BinaryIO:
+def container_of(path: str) -> str:
+    """parquet, lines (JSON, one entry each) or other: how a file that `read_entries` reads can be read in parts.
+
+    Raises UserError for what is neither of the formats.
+    """
+    if path.startswith("hf:"):
+        return "other"
+    with open_stream(path) as stream:
+        magic = stream.read(4)
+        stream.seek(0)
+        if magic == b"PAR1":
+            return "parquet"
+        return "lines" if magic[:2] != b"\x1f\x8b" and holds_lines(stream, without_credentials(path)) else "other"
+
+
+def open_stream(path: str) -> BinaryIO:
+    """A local file or a URL, for random access."""
     if "://" not in path:
         return open(os.path.expanduser(path), "rb")
     filesystem, inner_path = pyarrow.fs.FileSystem.from_uri(path)

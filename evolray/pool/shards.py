@@ -109,6 +109,12 @@ def read_accounts(folder: Folder, shard: int) -> tuple[Accounts, int]:
     return Accounts.from_json(json.loads(metadata[b"evolray.accounts"])), int(metadata[b"evolray.generations"])
 
 
+def num_rows(folder: Folder, name: str) -> int:
+    """Of a Parquet file, from its footer."""
+    with folder.open(name) as file:
+        return int(pq.read_metadata(file).num_rows)
+
+
 def read_table(folder: Folder, name: str, columns: list[str] | None = None) -> pa.Table:
     with folder.open(name) as file:
         return pq.read_table(file, columns=columns)

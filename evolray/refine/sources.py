@@ -123,5 +123,7 @@ def _check(source: Source, run: str) -> None:
     check_whole(pool)
     if not any(num_rows(pool.folder, shard_name("pool", shard)) for shard in pool.shards):
         raise UserError(f"data: {source.shown}: the pool is empty; no shard of this run is finished yet.")
-    if unfinished := len([name for name in pool.folder.names(SEEDS) if SHARD_FILE.match(name)]) - len(pool.shards):
-        logger.warning("%s: %d shards are not finished yet, and what they will hold is left out", source.shown, unfinished)
+    seeds = [name for name in pool.folder.names(SEEDS) if SHARD_FILE.match(name)]
+    if len(seeds) > len(pool.shards):
+        waiting = len(seeds) - len(pool.shards)
+        logger.warning("%s: %d shards are not finished; what they will hold is left out", source.shown, waiting)
