@@ -12,7 +12,7 @@ from evolray.pool.layout import Folder, open_folder, shards_in
 from evolray.pool.manifest import MANIFEST, RUN
 from evolray.pool.seed_formats import without_credentials
 from evolray.pool.shards import POOL
-from evolray.report import browser, evolved, refined
+from evolray.report import about_evolve, about_refine, browser
 from evolray.report.blocks import Content, Picture, Section
 from evolray.report.composition import Composition
 from evolray.report.examples import Examples
@@ -99,9 +99,9 @@ def _read(config: ReportConfig, folder: Folder, stage: Stage, sample: Sample) ->
             display.display(lambda line=line: line, lambda line=line: line)  # type: ignore[misc]
     manifest = read_json(folder, MANIFEST)
     if stage == "refine":
-        content = refined.content(folder, manifest, composition, examples)
+        content = about_refine.content(folder, manifest, composition, examples)
     else:
-        content = evolved.content(read_evolved(config.run), manifest, examples, sample.seen())
+        content = about_evolve.content(read_evolved(config.run), manifest, examples, sample.seen())
     content.title = visible(folder.url.rstrip("/").rpartition("/")[2])
     content.sections.append(Section("lineages", "Lineages", "Lineages", has_browser=True))
     content.settings = _settings(folder)

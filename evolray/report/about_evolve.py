@@ -7,7 +7,7 @@ from evolray.pool.accounts import Accounts
 from evolray.records import SEED
 from evolray.report.blocks import Content, ExampleGroup, Number, Section, Table, money, percent, whole, words
 from evolray.report.examples import Examples
-from evolray.report.readers import Evolved
+from evolray.report.readers import EvolveNumbers
 
 PLACE = {
     "flow": "overview",
@@ -24,7 +24,7 @@ PLACE = {
 STATUS = {"complete": "complete", "running": "still running", "out_of_budget": "out of budget"}
 
 
-def content(run: Evolved, manifest: dict[str, Any], examples: Examples, roots: int) -> Content:
+def content(run: EvolveNumbers, manifest: dict[str, Any], examples: Examples, roots: int) -> Content:
     """`manifest` may be empty: the run was cut off before its first shard was finished."""
     accounts = run.accounts
     status = STATUS.get(str(manifest.get("status")), str(manifest.get("status", "interrupted")))
@@ -55,7 +55,7 @@ def content(run: Evolved, manifest: dict[str, Any], examples: Examples, roots: i
     return Content("", "evolve", facts, notices, _numbers(run, manifest, roots), sections, place=PLACE)
 
 
-def _numbers(run: Evolved, manifest: dict[str, Any], roots: int) -> list[Number]:
+def _numbers(run: EvolveNumbers, manifest: dict[str, Any], roots: int) -> list[Number]:
     accounts = run.accounts
     seeds = _count(accounts, "kept", 0)
     evolved, eliminated = accounts.total("kept") - seeds, accounts.total("eliminated")
@@ -125,7 +125,7 @@ def _eliminated(accounts: Accounts, examples: Examples) -> Section:
     return Section("eliminated", "What was eliminated, and why", "Eliminated", intro, tables=tables, examples=groups)
 
 
-def _cost(run: Evolved) -> Section:
+def _cost(run: EvolveNumbers) -> Section:
     cells = [
         [words(purpose), whole(one.calls), whole(one.prompt_tokens), whole(one.completion_tokens),
          whole((one.prompt_tokens + one.completion_tokens) / one.calls) if one.calls else "–"]
