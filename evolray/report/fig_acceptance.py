@@ -4,19 +4,23 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from evolray.records import SEED
-from evolray.report.readers import Evolved
-from evolray.report.style import FONTS, SOFT, compact, look, new_figure, nothing, plain, shorten, words
+from evolray.report.readers import EvolveNumbers
+from evolray.report.style import FONTS, SOFT, compact, joined, look, new_figure, nothing, plain, shorten, words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 TITLE = "Acceptance by operator and generation"
+CAPTION = (
+    "Of the instructions that each operator made in each generation: how many were kept. "
+    "Those whose calls failed are not counted."
+)
 ALL = "all"
 MOST_GENERATIONS = 10  # beside each other; of more, the first
 
 
-def draw(run: Evolved) -> "Figure":
+def draw(run: EvolveNumbers) -> "Figure":
     """A cell per operator and generation: kept as a share of kept and eliminated, and both numbers."""
     generations = [one for one in run.generations if one][:MOST_GENERATIONS]
     tried = {operator: sum(_cell(run, operator, None)) for operator in operators(run)}
@@ -34,7 +38,13 @@ def draw(run: Evolved) -> "Figure":
         return figure
 
 
-def operators(run: Evolved) -> list[str]:
+def alt(run: EvolveNumbers) -> str:
+    kept, eliminated = _cell(run, None, None)
+    each = (f"{words(name)} {100 * acceptance(*_cell(run, name, None)):.0f} %" for name in operators(run))
+    return f"Kept {kept:,} of {kept + eliminated:,} evolved instructions. By operator: {joined([*each])}."
+
+
+def operators(run: EvolveNumbers) -> list[str]:
     return sorted({operator for _, operator, fate, _ in run.accounts.outcomes if operator != SEED and fate != "failed"})
 
 
@@ -42,7 +52,7 @@ def acceptance(kept: int, eliminated: int) -> float:
     return kept / max(kept + eliminated, 1)
 
 
-def _cell(run: Evolved, operator: str | None, generation: int | None) -> tuple[int, int]:
+def _cell(run: EvolveNumbers, operator: str | None, generation: int | None) -> tuple[int, int]:
     """Kept and eliminated, without seeds and failures."""
     pairs = [
         (number if fate == "kept" else 0, number if fate == "eliminated" else 0)
@@ -62,7 +72,7 @@ def _draw_cell(ax: "Axes", x: float, y: float, kept: int, eliminated: int) -> No
     share = acceptance(kept, eliminated)
     color = mpl.colormaps["Blues"](0.08 + 0.77 * share)
     ax.add_patch(Rectangle((x - 0.485, y - 0.46), 0.97, 0.92, facecolor=color, linewidth=0))
-    ink = "white" if share > 0.6 else "#0b2545"
+    ink = "white" if share > 0.7 else "#0b2545"
     ax.text(x, y - 0.12, f"{100 * share:.0f} %", ha="center", va="center", color=ink, fontweight="bold")
     counts = f"{compact(kept)} of {compact(kept + eliminated)}"
     ax.text(x, y + 0.24, counts, ha="center", va="center", color=ink, fontsize=FONTS - 2)

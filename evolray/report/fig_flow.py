@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from evolray.records import SEED
 from evolray.report.flow import Column, Stratum, draw_flow
-from evolray.report.readers import FAILED, KEPT, Evolved
+from evolray.report.readers import FAILED, KEPT, EvolveNumbers
 from evolray.report.style import COLORS, GREY, INK, compact, look, new_figure, nothing, shorten, words
 from evolray.report.style import FAILED as FAILED_COLOR
 from evolray.report.style import KEPT as KEPT_COLOR
@@ -20,13 +20,17 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TITLE = "What became of the instructions"
+CAPTION = (
+    "Every root goes through every generation. Where its child is eliminated or fails, the parent goes on and is "
+    "tried again in the next generation. A ribbon is as wide as the roots, or instructions, that took that way."
+)
 OTHER = "other reasons"
 MOST_REASONS = 6  # with a colour of their own
 MOST_GENERATIONS = 8
 MOST_OPERATORS = 9
 
 
-def draw(run: Evolved) -> "Figure":
+def draw(run: EvolveNumbers) -> "Figure":
     """Above: roots through the generations. Below: from operators to fates, all generations together."""
     generations = run.generations[: MOST_GENERATIONS + 1]
     if not generations:
@@ -41,7 +45,16 @@ def draw(run: Evolved) -> "Figure":
         return figure
 
 
-def fates(run: Evolved) -> dict[str, str]:
+def alt(run: EvolveNumbers) -> str:
+    each = (
+        f"generation {generation}: {run.count(KEPT, generation):,} kept, "
+        f"{run.count('eliminated', generation):,} eliminated, {run.count(FAILED, generation):,} failed"
+        for generation in run.generations
+    )
+    return f"{'; '.join(each)}."
+
+
+def fates(run: EvolveNumbers) -> dict[str, str]:
     """Kept, the reasons from the most frequent to the least, failed: each with its colour."""
     numbers: Counter[str] = Counter()
     for (_, _, fate, why), number in run.accounts.outcomes.items():
@@ -61,7 +74,7 @@ def _fate(fates: Mapping[str, str], fate: str, why: str) -> str:
     return why if why in fates else OTHER
 
 
-def _draw_generations(ax: "Axes", run: Evolved, generations: Sequence[int]) -> None:
+def _draw_generations(ax: "Axes", run: EvolveNumbers, generations: Sequence[int]) -> None:
     colors = fates(run)
     columns = []
     for generation in generations:
@@ -92,16 +105,16 @@ def _label(key: str, number: int, in_full: bool) -> str:
     return f"{words(key)}  {compact(number)}" if in_full else compact(number) if key == KEPT else ""
 
 
-def _draw_operators(ax: "Axes", run: Evolved) -> None:
+def _draw_operators(ax: "Axes", run: EvolveNumbers) -> None:
     colors = fates(run)
     pairs: Counter[tuple[str, str]] = Counter()
     for (_, operator, fate, why), number in run.accounts.outcomes.items():
         if operator != SEED:
             pairs[operator, _fate(colors, fate, why)] += number
     made, ended = Counter[str](), Counter[str]()
-    for (operator, fate), number in pairs.items():
+    for (operator, ending), number in pairs.items():
         made[operator] += number
-        ended[fate] += number
+        ended[ending] += number
     names = sorted(made, key=lambda name: (-made[name], name))[:MOST_OPERATORS]
     total = sum(made.values()) or 1
     left = (Stratum(name, made[name], "#8c95a0", f"{shorten(words(name))}  {compact(made[name])}") for name in names)

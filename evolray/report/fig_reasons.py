@@ -5,19 +5,20 @@ from typing import TYPE_CHECKING
 
 from evolray.records import SEED
 from evolray.report.fig_flow import OTHER, fates
-from evolray.report.readers import Evolved
-from evolray.report.style import FONTS, GREY, SOFT, compact, look, new_figure, nothing, plain, shorten, words
+from evolray.report.readers import EvolveNumbers
+from evolray.report.style import FONTS, GREY, SOFT, compact, joined, look, new_figure, nothing, plain, shorten, words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 TITLE = "Reasons of elimination"
+CAPTION = "How many instructions each rule eliminated, and what share that is of what each operator made."
 MOST_OPERATORS = 10
 MOST_REASONS = 14
 
 
-def numbers(run: Evolved) -> Counter[str]:
+def numbers(run: EvolveNumbers) -> Counter[str]:
     """Reasons with how often each eliminated, all generations and operators together."""
     counts: Counter[str] = Counter()
     for (_, _, fate, why), number in run.accounts.outcomes.items():
@@ -26,7 +27,13 @@ def numbers(run: Evolved) -> Counter[str]:
     return counts
 
 
-def draw(run: Evolved) -> "Figure":
+def alt(run: EvolveNumbers) -> str:
+    counts = numbers(run)
+    reasons = sorted(counts, key=lambda why: (-counts[why], why))
+    return f"Eliminated: {joined([f'{words(reason)} {counts[reason]:,}' for reason in reasons])}."
+
+
+def draw(run: EvolveNumbers) -> "Figure":
     """Left: all of a reason. Right: of what each operator made, the share that the reason eliminated."""
     counts = numbers(run)
     if not counts:
@@ -47,12 +54,11 @@ def draw(run: Evolved) -> "Figure":
         return figure
 
 
-def _draw_bars(ax: "Axes", run: Evolved, reasons: list[str], counts: Counter[str], made: int) -> None:
+def _draw_bars(ax: "Axes", run: EvolveNumbers, reasons: list[str], counts: Counter[str], made: int) -> None:
     colors = fates(run)
     values = [counts[reason] for reason in reasons]
-    ax.barh(
-        range(len(reasons)), values, height=0.72, color=[colors.get(reason, colors.get(OTHER, GREY)) for reason in reasons]
-    )  # fmt: skip
+    bars = [colors.get(reason, colors.get(OTHER, GREY)) for reason in reasons]
+    ax.barh(range(len(reasons)), values, height=0.72, color=bars)
     for at, value in enumerate(values):
         text = f"{compact(value)}  ({100 * value / max(made, 1):.1f} %)"
         ax.annotate(text, (value, at), xytext=(4, 0), textcoords="offset points", va="center", fontsize=FONTS - 1)
@@ -62,7 +68,7 @@ def _draw_bars(ax: "Axes", run: Evolved, reasons: list[str], counts: Counter[str
     plain(ax)
 
 
-def _draw_cells(ax: "Axes", run: Evolved, reasons: list[str], operators: list[str], made: Counter[str]) -> None:
+def _draw_cells(ax: "Axes", run: EvolveNumbers, reasons: list[str], operators: list[str], made: Counter[str]) -> None:
     import matplotlib as mpl
     from matplotlib.patches import Rectangle
 
@@ -87,7 +93,7 @@ def _draw_cells(ax: "Axes", run: Evolved, reasons: list[str], operators: list[st
     ax.set_xticks(range(len(operators)), [shorten(words(operator), 22) for operator in operators])
     ax.tick_params(axis="x", labelrotation=35, labelsize=FONTS - 1)
     for label in ax.get_xticklabels():
-        label.set_ha("right")
+        label.set_horizontalalignment("right")
         label.set_rotation_mode("anchor")
     ax.set_title("% of what each operator made", fontsize=FONTS, fontweight="normal", color=SOFT)
     plain(ax)

@@ -2,20 +2,25 @@
 
 from typing import TYPE_CHECKING
 
-from evolray.report.readers import KEPT, Evolved
+from evolray.report.readers import KEPT, EvolveNumbers
 from evolray.report.style import BLUE, FONTS, SKY, SOFT, compact, look, new_figure, nothing, plain
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 TITLE = "Tokens and cost per kept record"
+CAPTION = (
+    "Left: tokens of all kept and eliminated instructions of a generation over the kept ones. Right: what all calls "
+    "took, by their purpose. Cost is the run's, at the config's prices, shared out by tokens at the teacher's."
+)
 PURPOSES = ("evolve", "judge", "respond")
 MOST_GENERATIONS = 12
 COLORS = {"prompt": SKY, "completion": BLUE}
 
 
-def draw(run: Evolved) -> "Figure":
+def draw(run: EvolveNumbers) -> "Figure":
     """Left: by generation, with what eliminated instructions took. Right: by what was asked for."""
     generations = [one for one in run.generations if any(run.tokens.get(one, ())) and run.count(KEPT, one)]
     if not generations:
@@ -29,7 +34,16 @@ def draw(run: Evolved) -> "Figure":
         return figure
 
 
-def cost_of(run: Evolved, prompt: float, completion: float) -> float:
+def alt(run: EvolveNumbers) -> str:
+    each = (
+        f"generation {generation}: {sum(run.tokens[generation]) / run.count(KEPT, generation):,.0f}"
+        for generation in run.generations
+        if generation in run.tokens and run.count(KEPT, generation)
+    )
+    return f"Tokens per kept record, {', '.join(each)}."
+
+
+def cost_of(run: EvolveNumbers, prompt: float, completion: float) -> float:
     """These tokens' share of the run's cost, each kind of token weighing what the teacher's prices say."""
     by_prompt, by_completion = run.prices if any(run.prices) else (1.0, 1.0)
     all_tokens = [sum(tokens[kind] for tokens in run.tokens.values()) for kind in (0, 1)]
@@ -37,7 +51,7 @@ def cost_of(run: Evolved, prompt: float, completion: float) -> float:
     return run.cost * (prompt * by_prompt + completion * by_completion) / weight if weight else 0.0
 
 
-def _draw_generations(ax: "Axes", run: Evolved, generations: list[int]) -> None:
+def _draw_generations(ax: "Axes", run: EvolveNumbers, generations: list[int]) -> None:
     tallest = 0.0
     for at, generation in enumerate(generations):
         kept = run.count(KEPT, generation)
@@ -61,7 +75,7 @@ def _draw_generations(ax: "Axes", run: Evolved, generations: list[int]) -> None:
     ax.tick_params(axis="y", labelcolor=SOFT)
 
 
-def _draw_purposes(ax: "Axes", run: Evolved) -> None:
+def _draw_purposes(ax: "Axes", run: EvolveNumbers) -> None:
     usage = run.accounts.usage
     purposes = [one for one in PURPOSES if one in usage] + sorted(set(usage) - set(PURPOSES))
     everything = sum(one.prompt_tokens + one.completion_tokens for one in usage.values()) or 1
@@ -83,7 +97,7 @@ def money(amount: float) -> str:
     return f"{amount:,.2f}" if amount >= 0.01 else f"{amount:.2g}"
 
 
-def _key() -> tuple[list[object], list[str]]:
+def _key() -> "tuple[list[Artist], list[str]]":
     from matplotlib.patches import Patch
 
     return [Patch(color=color) for color in COLORS.values()], [f"{kind} tokens" for kind in COLORS]

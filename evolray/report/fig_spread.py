@@ -9,11 +9,16 @@ from evolray.report.readers import mean, quantiles
 from evolray.report.style import BLUE, FONTS, SOFT, compact, look, new_figure, nothing, plain
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)
 MOST_GENERATIONS = 12
+CAPTION = (
+    "Each generation's kept instructions; generation 0 are the seeds. Bars hold the middle half and the middle 90 % "
+    "of them."
+)
 
 
 @dataclass(frozen=True)
@@ -23,6 +28,15 @@ class Panel:
     name: str
     unit: str
     counts: Mapping[int, Counter[int]]
+
+
+def alt(panels: Sequence[Panel]) -> str:
+    each = (
+        f"{panel.name}, mean by generation: "
+        + ", ".join(f"{g}: {mean(panel.counts[g]):.1f}" for g in sorted(panel.counts) if panel.counts[g].total())
+        for panel in panels
+    )
+    return f"{'. '.join(each)}."
 
 
 def draw(title: str, panels: Sequence[Panel]) -> "Figure":
@@ -68,12 +82,12 @@ def _draw_panel(ax: "Axes", panel: Panel, named: bool) -> None:
         label.set_color(SOFT)
 
 
-def _key() -> tuple[list[object], list[str]]:
+def _key() -> "tuple[list[Artist], list[str]]":
     from matplotlib.lines import Line2D
 
-    bars = [
+    bars: list[Artist] = [
         Line2D([], [], color=BLUE, alpha=0.3, linewidth=4),
         Line2D([], [], color=BLUE, alpha=0.75, linewidth=9),
         Line2D([], [], color="#0b2545", linewidth=1.2, marker="o", markersize=4),
     ]
-    return list(bars), ["middle 90 %", "middle half, with the median", "mean, with its value above"]
+    return bars, ["middle 90 %", "middle half, with the median", "mean, with its value above"]

@@ -1,26 +1,48 @@
 """The figures of a run of evolve or refine, for the report and for notebooks.
 
-    from evolray.report.figures import acceptance, figures
+    from evolray.report.figures import acceptance, figures, to_svg
 
     acceptance("runs/code")                    # one matplotlib Figure; a notebook shows it
     for name, entry in figures("runs/code").items():
-        open(f"{name}.svg", "w").write(to_svg(entry.figure))
+        Path(f"{name}.svg").write_text(to_svg(entry.figure, name, entry.alt))
 
-Each function takes a run directory, or what `read_evolved` or `read_refined` read of it, so that several figures read
-it once. Nothing is written, and pyplot is left alone.
+Each function takes a run directory, or the numbers that `read_evolved` or `read_refined` read there, so that several
+figures read it once. Nothing is written, and pyplot is left alone.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from evolray.report import fig_acceptance, fig_flow, fig_spread, fig_reasons, fig_spending
-from evolray.report.readers import Evolved, read_evolved
+from evolray.report import (
+    fig_acceptance,
+    fig_difficulty,
+    fig_flow,
+    fig_leaks,
+    fig_mix,
+    fig_reasons,
+    fig_refine_flow,
+    fig_similarity,
+    fig_spending,
+    fig_spread,
+)
+from evolray.report.fig_spread import Panel
+from evolray.report.readers import REFINE, EvolveNumbers, read_evolved, stage_of
+from evolray.report.refined import RefineNumbers, read_refined
 from evolray.report.style import to_png, to_svg
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["FigureEntry", "acceptance", "figures", "to_png", "to_svg"]
+__all__ = [
+    "EvolveNumbers", "FigureEntry", "RefineNumbers", "acceptance", "difficulty", "features", "figures", "flow",
+    "leaks", "lengths", "mix", "read_evolved", "read_refined", "reasons", "refine_flow", "similarity", "skills",
+    "spending", "to_png", "to_svg",
+]  # fmt: skip
+
+Numbers = TypeVar("Numbers", EvolveNumbers, RefineNumbers)
+LENGTHS = "Length of instructions by generation"
+FEATURES = "Length, constraints and steps by generation"
 
 
 @dataclass(frozen=True)
@@ -36,30 +58,136 @@ class FigureEntry:
 def figures(run: str) -> dict[str, FigureEntry]:
     """Those that the run has data for, by name, in the order in which a page shows them.
 
-    Raises UserError when `run` is no run of evolve or refine.
+    Raises UserError when `run` is no run of evolve or refine, or one of its files cannot be read.
     """
-    evolved = read_evolved(run)
+    return _of_refine(read_refined(run)) if stage_of(run) == REFINE else _of_evolve(read_evolved(run))
+
+
+# --- of an evolve run ---
+
+
+def flow(run: str | EvolveNumbers) -> "Figure":
+    """What became of the roots in each generation, and of what each operator made."""
+    return fig_flow.draw(read_evolved(run))
+
+
+def acceptance(run: str | EvolveNumbers) -> "Figure":
+    """Kept as a share of kept and eliminated, by operator and generation."""
+    return fig_acceptance.draw(read_evolved(run))
+
+
+def lengths(run: str | EvolveNumbers) -> "Figure":
+    """Words of the kept instructions, by generation."""
+    return fig_spread.draw(LENGTHS, _length_panels(read_evolved(run)))
+
+
+def reasons(run: str | EvolveNumbers) -> "Figure":
+    """Why instructions were eliminated, and after which operator."""
+    return fig_reasons.draw(read_evolved(run))
+
+
+def spending(run: str | EvolveNumbers) -> "Figure":
+    """Tokens and cost per kept record, by generation and by purpose."""
+    return fig_spending.draw(read_evolved(run))
+
+
+# --- of a refine run ---
+
+
+def refine_flow(run: str | RefineNumbers) -> "Figure":
+    """From what came in to the mix: what each step dropped, and why."""
+    return fig_refine_flow.draw(read_refined(run))
+
+
+def difficulty(run: str | RefineNumbers) -> "Figure":
+    """The judge's scores by generation and by operator: the paper's figure."""
+    return fig_difficulty.draw(read_refined(run))
+
+
+def features(run: str | RefineNumbers) -> "Figure":
+    """Words and constraints of the instructions and steps of the responses, by generation."""
+    return fig_spread.draw(FEATURES, _feature_panels(read_refined(run)))
+
+
+def similarity(run: str | RefineNumbers) -> "Figure":
+    """How similar near-duplicates are, and how large their clusters."""
+    return fig_similarity.draw(read_refined(run))
+
+
+def leaks(run: str | RefineNumbers) -> "Figure":
+    """Records that hold benchmark items, by benchmark and by how they were found."""
+    return fig_leaks.draw(read_refined(run))
+
+
+def mix(run: str | RefineNumbers) -> "Figure":
+    """The mix beside what came in: generations, operators, sources, domains."""
+    return fig_mix.draw(read_refined(run))
+
+
+def skills(run: str | RefineNumbers) -> "Figure":
+    """The skills that the judge named, for what was judged and for the mix."""
+    return fig_mix.draw_skills(read_refined(run))
+
+
+# --- all of a run ---
+
+
+def _of_evolve(run: EvolveNumbers) -> dict[str, FigureEntry]:
+    evolved = any(run.generations)
+    panels = _length_panels(run)
+    found = {
+        "flow": (run.generations, fig_flow.TITLE, fig_flow.CAPTION, fig_flow.alt, flow),
+        "acceptance": (evolved, fig_acceptance.TITLE, fig_acceptance.CAPTION, fig_acceptance.alt, acceptance),
+        "lengths": (run.words, LENGTHS, fig_spread.CAPTION, lambda _: fig_spread.alt(panels), lengths),
+        "reasons": (
+            fig_reasons.numbers(run), fig_reasons.TITLE, fig_reasons.CAPTION, fig_reasons.alt, reasons,
+        ),
+        "spending": (
+            any(map(sum, run.tokens.values())), fig_spending.TITLE, fig_spending.CAPTION, fig_spending.alt, spending,
+        ),
+    }  # fmt: skip
+    return _entries(run, found)
+
+
+def _of_refine(run: RefineNumbers) -> dict[str, FigureEntry]:
+    panels = _feature_panels(run)
+    duplicates = run.exact + run.similarity.total()
+    found = {
+        "refine_flow": (
+            run.records, fig_refine_flow.TITLE, fig_refine_flow.CAPTION, fig_refine_flow.alt, refine_flow,
+        ),
+        "mix": (run.mix, fig_mix.TITLE, fig_mix.CAPTION, fig_mix.alt, mix),
+        "difficulty": (
+            run.difficulty, fig_difficulty.TITLE, fig_difficulty.CAPTION, fig_difficulty.alt, difficulty,
+        ),
+        "features": (run.measured, FEATURES, fig_spread.CAPTION, lambda _: fig_spread.alt(panels), features),
+        "skills": (
+            any(run.skills.values()), fig_mix.SKILLS_TITLE, fig_mix.SKILLS_CAPTION, fig_mix.skills_alt, skills,
+        ),
+        "similarity": (
+            duplicates, fig_similarity.TITLE, fig_similarity.CAPTION, fig_similarity.alt, similarity,
+        ),
+        "leaks": (fig_leaks.totals(run), fig_leaks.TITLE, fig_leaks.CAPTION, fig_leaks.alt, leaks),
+    }  # fmt: skip
+    return _entries(run, found)
+
+
+def _entries(
+    run: Numbers,
+    found: Mapping[str, tuple[object, str, str, Callable[[Numbers], str], Callable[[Numbers], "Figure"]]],
+) -> dict[str, FigureEntry]:
+    """Of those whose first value is true: there is something to draw."""
     return {
-        "acceptance": FigureEntry(
-            fig_acceptance.TITLE,
-            "Kept instructions as a share of those evolved; what failed at the endpoint is not counted.",
-            fig_acceptance.TITLE,
-            acceptance(evolved),
-        ),
-        "flow": FigureEntry(fig_flow.TITLE, "", fig_flow.TITLE, fig_flow.draw(evolved)),
-        "lengths": FigureEntry(
-            "Length of instructions by generation",
-            "",
-            "",
-            fig_spread.draw(
-                "Length of instructions by generation", [fig_spread.Panel("words", "words", evolved.words)]
-            ),
-        ),
-        "reasons": FigureEntry("Length of instructions by generation", "", "", fig_reasons.draw(evolved)),
-        "spending": FigureEntry("Length of instructions by generation", "", "", fig_spending.draw(evolved)),
+        name: FigureEntry(title, caption, alt(run), draw(run))
+        for name, (is_there, title, caption, alt, draw) in found.items()
+        if is_there
     }
 
 
-def acceptance(run: str | Evolved) -> "Figure":
-    """Kept as a share of kept and eliminated, by operator and generation."""
-    return fig_acceptance.draw(read_evolved(run))
+def _length_panels(run: EvolveNumbers) -> list[Panel]:
+    return [Panel("length", "words", run.words)]
+
+
+def _feature_panels(run: RefineNumbers) -> list[Panel]:
+    units = {"words": "words", "constraints": "requirements", "steps": "steps of the response"}
+    return [Panel(name, unit, run.measured[name]) for name, unit in units.items() if name in run.measured]

@@ -19,15 +19,16 @@ from evolray.errors import UserError
 from evolray.pool.accounts import Accounts
 from evolray.pool.layout import Folder, open_folder, shard_name, shards_in
 from evolray.pool.manifest import MANIFEST, RUN
-from evolray.pool.shards import ELIMINATED, FAILED, POOL, read_accounts, read_table
+from evolray.pool.shards import ELIMINATED, POOL, read_accounts, read_table
+from evolray.pool.shards import FAILED as FAILED_FOLDER
 
 READERS = 16
 EVOLVE, REFINE = "evolve", "refine"
-KEPT = "kept"
+KEPT, FAILED = "kept", "failed"
 
 
 @dataclass
-class Evolved:
+class EvolveNumbers:
     """An evolve run in numbers. Seeds are generation 0.
 
     `words[generation]` counts kept instructions by their number of words; `tokens[generation]` are the prompt and
@@ -74,14 +75,14 @@ def stage_of(run: str) -> str:
     return stage
 
 
-def read_evolved(run: "str | Evolved") -> Evolved:
+def read_evolved(run: "str | EvolveNumbers") -> EvolveNumbers:
     """Raises UserError when there is no evolve run at `run`."""
-    if isinstance(run, Evolved):
+    if isinstance(run, EvolveNumbers):
         return run
     if stage_of(run) != EVOLVE:
         raise UserError(f"run={run} is a run of refine; this figure is one of an evolve run.")
     folder = open_folder(run)
-    found = Evolved(folder.url, cost=float(read_json(folder, MANIFEST).get("cost", 0.0)))
+    found = EvolveNumbers(folder.url, cost=float(read_json(folder, MANIFEST).get("cost", 0.0)))
     teacher = read_config(folder).get("teacher") or {}
     found.prices = (
         float(teacher.get("price_per_million_prompt_tokens") or 0.0),
@@ -100,12 +101,12 @@ def read_evolved(run: "str | Evolved") -> Evolved:
     return found
 
 
-def _read_shard(folder: Folder, shard: int) -> Evolved:
-    part = Evolved(folder.url, read_accounts(folder, shard)[0])
+def _read_shard(folder: Folder, shard: int) -> EvolveNumbers:
+    part = EvolveNumbers(folder.url, read_accounts(folder, shard)[0])
     root, spent = ["root_id", "generation"], ["generation", "prompt_tokens", "completion_tokens"]
     kept = read_table(folder, shard_name(POOL, shard), [*spent, "root_id", "instruction"])
     eliminated = read_table(folder, shard_name(ELIMINATED, shard), [*spent, "root_id", "reason"])
-    failed = read_table(folder, shard_name(FAILED, shard), root)
+    failed = read_table(folder, shard_name(FAILED_FOLDER, shard), root)
     part.words = counts_by(kept["generation"], num_words(kept["instruction"]))
     part.steps = _steps(
         [

@@ -6,9 +6,10 @@ describes; what a step that was not asked for would have written is missing, and
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
+from functools import partial
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -24,21 +25,22 @@ from evolray.report.readers import READERS, REFINE, counts_by, read_config, stag
 
 RECORDS, FEATURES, JUDGED, DROPPED = "records", "features", "judged", "dropped"
 LEAKS = ("leaks", "leaks-by-execution")
-CLUSTERS = "clusters.parquet"
+CLUSTERS, SEVERAL = "clusters.parquet", "several"
 BY = ("generation", "operator", "domain", "source")
 MEASURED = ("words", "constraints", "steps")
 SIMILARITIES = 100  # bins from 0 to 1
 
 
 @dataclass
-class Refined:
+class RefineNumbers:
     """A refine run in numbers.
 
     `before` and `after` count records by generation, operator, domain and source: all that came in, and the mix.
     `measured[feature][generation]` counts the values of words, constraints and steps among all that came in.
     `difficulty` and `difficulty_of_mix` have [generation][score], `difficulty_by_operator` [operator][score].
-    `reasons` are those of the drops. `similarity` counts near-duplicates in hundredths, `sizes` clusters by the number
-    of their records. `leaks[benchmark, kind]` counts records, `items[benchmark]` the items found.
+    `drops` counts by source and reason. `similarity` counts near-duplicates in hundredths, `sizes` clusters by the
+    number of their records. `leaks[benchmark, kind]` counts records, each once per benchmark: where several kinds of
+    search found it, the kind is "several". `items[benchmark]` are the items found.
     """
 
     run: str
@@ -52,7 +54,7 @@ class Refined:
     difficulty_by_operator: dict[str, Counter[int]] = field(default_factory=dict)
     skills: dict[str, Counter[str]] = field(default_factory=dict)
     """judged and mix: how many records each skill was named for"""
-    reasons: Counter[str] = field(default_factory=Counter)
+    drops: Counter[tuple[str, str]] = field(default_factory=Counter)
     exact: int = 0
     similarity: Counter[int] = field(default_factory=Counter)
     sizes: Counter[int] = field(default_factory=Counter)
@@ -63,7 +65,7 @@ class Refined:
     benchmarks: tuple[str, ...] = ()
     """What leaks were looked for of."""
 
-    def add(self, other: "Refined") -> None:
+    def add(self, other: "RefineNumbers") -> None:
         for one in fields(self):
             mine, theirs = getattr(self, one.name), getattr(other, one.name)
             if isinstance(mine, Counter | dict):
@@ -82,14 +84,14 @@ def _add(mine: dict[Any, Any], theirs: dict[Any, Any]) -> None:
             mine[key] = mine.get(key, 0) + value
 
 
-def read_refined(run: "str | Refined") -> Refined:
+def read_refined(run: "str | RefineNumbers") -> RefineNumbers:
     """Raises UserError when there is no refine run at `run`."""
-    if isinstance(run, Refined):
+    if isinstance(run, RefineNumbers):
         return run
     if stage_of(run) != REFINE:
         raise UserError(f"run={run} is a run of evolve; this figure is one of a refine run.")
     folder = open_folder(run)
-    found = Refined(folder.url)
+    found = RefineNumbers(folder.url)
     config = read_config(folder)
     near = config.get("near_duplicates") or {}
     found.threshold = float(near["threshold"]) if near.get("enabled", True) and "threshold" in near else None
@@ -99,16 +101,12 @@ def read_refined(run: "str | Refined") -> Refined:
     with ThreadPoolExecutor(READERS) as readers:
         for part in readers.map(lambda at: _read_incoming(folder, shards[at], offsets[at]), range(len(shards))):
             found.add(part)
-        for kind, read in ((POOL, _read_mix), (DROPPED, _read_dropped), *((kind, _read_leaks) for kind in LEAKS)):
-            for part in readers.map(_reader(folder, kind, read), shards_in(folder, kind)):
+        for read in (_read_mix, _read_dropped, _read_leaks):
+            for part in readers.map(partial(read, folder), shards):
                 found.add(part)
     if folder.exists(CLUSTERS):
         _read_clusters(found, folder)
     return found
-
-
-def _reader(folder: Folder, kind: str, read: Callable[[Folder, str], Refined]) -> Callable[[int], Refined]:
-    return lambda shard: read(folder, shard_name(kind, shard))
 
 
 def _offsets(folder: Folder, shards: list[int]) -> list[int]:
@@ -119,17 +117,15 @@ def _offsets(folder: Folder, shards: list[int]) -> list[int]:
             return int(pq.read_metadata(file).num_rows)
 
     with ThreadPoolExecutor(READERS) as readers:
-        return np.cumsum([0, *readers.map(rows, shards)]).tolist()
+        return list(accumulate(readers.map(rows, shards), initial=0))
 
 
-def _read_incoming(folder: Folder, shard: int, offset: int) -> Refined:
+def _read_incoming(folder: Folder, shard: int, offset: int) -> RefineNumbers:
     records = read_table(folder, shard_name(RECORDS, shard), list(BY))
-    part = Refined(folder.url, records.num_rows, before=_composition(records))
-    if folder.exists(shard_name(FEATURES, shard)):
-        features = read_table(folder, shard_name(FEATURES, shard), list(MEASURED))
+    part = RefineNumbers(folder.url, records.num_rows, before=_composition(records))
+    if (features := _read(folder, FEATURES, shard, list(MEASURED))) is not None:
         part.measured = {name: counts_by(records["generation"], features[name]) for name in MEASURED}
-    if folder.exists(shard_name(JUDGED, shard)):
-        judged = read_table(folder, shard_name(JUDGED, shard), ["row", "difficulty", "skills"])
+    if (judged := _read(folder, JUDGED, shard, ["row", "difficulty", "skills"])) is not None:
         theirs = records.take(pc.subtract(judged["row"], offset))
         part.difficulty = counts_by(theirs["generation"], judged["difficulty"])
         part.difficulty_by_operator = counts_by(theirs["operator"], judged["difficulty"])
@@ -137,29 +133,47 @@ def _read_incoming(folder: Folder, shard: int, offset: int) -> Refined:
     return part
 
 
-def _read_mix(folder: Folder, name: str) -> Refined:
-    mix = read_table(folder, name, [*BY, "difficulty", "skills"])
+def _read_mix(folder: Folder, shard: int) -> RefineNumbers:
+    mix = _read(folder, POOL, shard, [*BY, "difficulty", "skills"])
+    if mix is None:
+        return RefineNumbers(folder.url)
     difficulty = counts_by(mix["generation"], mix["difficulty"])
-    skills = {"mix": _skills(mix)}
-    return Refined(folder.url, mix=mix.num_rows, after=_composition(mix), difficulty_of_mix=difficulty, skills=skills)
+    return RefineNumbers(
+        folder.url,
+        mix=mix.num_rows,
+        after=_composition(mix),
+        difficulty_of_mix=difficulty,
+        skills={"mix": _skills(mix)},
+    )
 
 
-def _read_dropped(folder: Folder, name: str) -> Refined:
-    return Refined(folder.url, reasons=_counts(read_table(folder, name, ["reason"])["reason"]))
-
-
-def _read_leaks(folder: Folder, name: str) -> Refined:
-    """A record that was found twice for a benchmark in the same way counts once."""
-    table = read_table(folder, name, ["row", "benchmark", "item", "kind"])
-    part = Refined(folder.url)
-    for row in table.group_by(["row", "benchmark", "kind"]).aggregate([]).to_pylist():
-        part.leaks[row["benchmark"], row["kind"]] += 1
-    for row in table.group_by(["benchmark", "item"]).aggregate([]).to_pylist():
-        part.items.setdefault(row["benchmark"], set()).add(row["item"])
+def _read_dropped(folder: Folder, shard: int) -> RefineNumbers:
+    part = RefineNumbers(folder.url)
+    if (table := _read(folder, DROPPED, shard, ["source", "reason"])) is not None:
+        for row in table.group_by(["source", "reason"]).aggregate([([], "count_all")]).to_pylist():
+            part.drops[row["source"], row["reason"]] = row["count_all"]
     return part
 
 
-def _read_clusters(found: Refined, folder: Folder) -> None:
+def _read_leaks(folder: Folder, shard: int) -> RefineNumbers:
+    part, kinds = RefineNumbers(folder.url), dict[tuple[int, str], set[str]]()
+    for name in LEAKS:
+        if (table := _read(folder, name, shard, ["row", "benchmark", "item", "kind"])) is not None:
+            for row in table.group_by(["row", "benchmark", "item", "kind"]).aggregate([]).to_pylist():
+                kinds.setdefault((row["row"], row["benchmark"]), set()).add(row["kind"])
+                part.items.setdefault(row["benchmark"], set()).add(row["item"])
+    for (_, benchmark), found in kinds.items():
+        part.leaks[benchmark, found.pop() if len(found) == 1 else SEVERAL] += 1
+    return part
+
+
+def _read(folder: Folder, kind: str, shard: int, columns: list[str]) -> pa.Table | None:
+    """None where the step has not been that far."""
+    name = shard_name(kind, shard)
+    return read_table(folder, name, columns) if folder.exists(name) else None
+
+
+def _read_clusters(found: RefineNumbers, folder: Folder) -> None:
     """By row groups, since the file is of the whole run; sizes come from hashes of who was kept."""
     kept: list[npt.NDArray[np.uint64]] = []
     with folder.open(CLUSTERS) as file:
