@@ -47,6 +47,10 @@ class Folder(Protocol):
 
     def write(self, name: str, data: bytes) -> None: ...
 
+    def put(self, name: str, file: Path) -> None:
+        """A copy of a local file, for those that are too large to be held as bytes."""
+        ...
+
     def exists(self, name: str) -> bool: ...
 
     def names(self, folder: str) -> list[str]:
@@ -77,6 +81,18 @@ class LocalFolder:
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             aside.write_bytes(data)
+            aside.replace(target)
+        except OSError as error:
+            with suppress(OSError):
+                aside.unlink(missing_ok=True)
+            raise cannot_write(str(target), error) from error
+
+    def put(self, name: str, file: Path) -> None:
+        target = self.path / name
+        aside = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, aside)
             aside.replace(target)
         except OSError as error:
             with suppress(OSError):
@@ -126,6 +142,13 @@ class RemoteFolder:
         try:
             with self._files.open_output_stream(f"{self._path}/{name}") as file:
                 file.write(data)
+        except OSError as error:
+            raise cannot_write(f"{self.url}/{name}", error) from error
+
+    def put(self, name: str, file: Path) -> None:
+        try:
+            with file.open("rb") as here, self._files.open_output_stream(f"{self._path}/{name}") as there:
+                shutil.copyfileobj(here, there, 1 << 24)
         except OSError as error:
             raise cannot_write(f"{self.url}/{name}", error) from error
 

@@ -1,19 +1,22 @@
 """A pool as one file: the three formats, and nothing left behind when one cannot be written."""
 
+import io
 import json
 import os
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from evolray.errors import EvolrayError, UserError
 from evolray.pool.accounts import Accounts
-from evolray.pool.export import export
+from evolray.pool.export import FORMATS, export, export_into
 from evolray.pool.layout import LocalFolder
 from evolray.pool.pool import Pool
-from evolray.pool.shards import POOL, SCHEMAS, read_records, write_shard
-from evolray.records import SEED, Eliminated, Outcome, Record, Turn
+from evolray.pool.seeds import read_seeds
+from evolray.pool.shards import POOL, SCHEMAS, read_records, read_table, write_shard
+from evolray.records import SEED, Eliminated, Outcome, Record, Seed, Turn
 
 CONTEXT = (Turn("user", "Name a tree."), Turn("assistant", "Oak."))
 NASTY = 'two\nlines, "quoted", \\, {braces}, é, 日本語, \u2028, \0'
@@ -80,6 +83,73 @@ def test_parquet_has_the_columns_of_the_pool(tmp_path: Path, out: Path) -> None:
     assert table.schema.names == SCHEMAS[POOL].names
     LocalFolder(str(out)).write("pool/00000.parquet", (out / "pool.parquet").read_bytes())
     assert list(read_records(LocalFolder(str(out)), 0)) == list(pool.records())
+
+
+def test_sharegpt_is_a_list_of_conversations(tmp_path: Path, out: Path) -> None:
+    system = Record("e" * 16, 0, None, "open", SEED, "", "Hi.", "", (Turn("system", NASTY),))
+    pool = pool_of(tmp_path / "run", [*PLAIN, *TALK, [system]])
+    assert export(pool, out / "a.json", "sharegpt") == 5
+    rows = json.loads((out / "a.json").read_text("utf-8"))
+    assert rows[0] == {
+        "id": f"{'a' * 16}.g0",
+        "conversations": [{"from": "human", "value": "Name a tree."}, {"from": "gpt", "value": "Oak."}],
+    }
+    assert [turn["from"] for turn in rows[3]["conversations"]] == ["human", "gpt", "human", "gpt"]
+    assert rows[4]["conversations"] == [{"from": "system", "value": NASTY}, {"from": "human", "value": "Hi."}]
+
+
+def test_messages_are_lines_of_roles_and_contents(tmp_path: Path, out: Path) -> None:
+    pool = pool_of(tmp_path / "run", PLAIN + TALK)
+    assert export(pool, out / "a.jsonl", format="messages") == 4
+    rows = [json.loads(line) for line in (out / "a.jsonl").read_bytes().decode().removesuffix("\n").split("\n")]
+    assert rows[1]["messages"] == [{"role": "user", "content": NASTY}, {"role": "assistant", "content": NASTY}]
+    assert rows[3] == {
+        "id": f"{'d' * 16}.g0",
+        "messages": [
+            *({"role": turn.role, "content": turn.content} for turn in CONTEXT),
+            {"role": "user", "content": "And a flower?"},
+            {"role": "assistant", "content": "Rose."},
+        ],
+    }
+
+
+@pytest.mark.parametrize("format", ["sharegpt", "messages"])
+def test_conversations_are_read_back_as_the_same_records(tmp_path: Path, out: Path, format: str) -> None:
+    pool = pool_of(tmp_path / "run", PLAIN + TALK)
+    export(pool, out / f"a{FORMATS[format]}", format)
+    seeds = list(read_seeds(str(out / f"a{FORMATS[format]}")))
+    told = [(one.instruction, one.response, one.context) for one in pool.records()]
+    assert [(one.instruction, one.response, one.context) for one in seeds if isinstance(one, Seed)] == told
+
+
+def test_a_format_and_its_suffix_go_together(pool: Pool, out: Path) -> None:
+    with pytest.raises(UserError, match=r"a\.jsonl: sharegpt goes into a file that ends in \.json; name it so"):
+        export(pool, out / "a.jsonl", "sharegpt")
+    with pytest.raises(UserError, match="cannot export as csv; expected some of alpaca, jsonl, sharegpt"):
+        export(pool, out / "a.jsonl", "csv")
+    assert list(out.iterdir()) == []
+
+
+def test_a_mix_keeps_its_own_columns_as_parquet(pool: Pool, out: Path) -> None:
+    folder = pool.folder
+    for shard in pool.shards:
+        table = read_table(folder, f"pool/{shard:05d}.parquet")
+        sink = io.BytesIO()
+        pq.write_table(table.append_column("difficulty", pa.array([3] * len(table), pa.int8())), sink)
+        folder.write(f"pool/{shard:05d}.parquet", sink.getvalue())
+    export(pool, out / "a.parquet")
+    assert pq.read_table(out / "a.parquet")["difficulty"].to_pylist() == [3, 3, 3]
+    assert export(pool, out / "a.jsonl") == 3
+    assert "difficulty" not in json.loads((out / "a.jsonl").read_text().splitlines()[0])
+
+
+@pytest.mark.parametrize("format", list(FORMATS))
+def test_a_run_directory_gets_it_in_training(pool: Pool, tmp_path: Path, format: str) -> None:
+    folder = LocalFolder(str(tmp_path / "mix"))
+    name = export_into(folder, pool, format)
+    assert name == f"training/{format}{FORMATS[format]}"
+    export(pool, tmp_path / f"same{FORMATS[format]}", format)
+    assert folder.read(name) == (tmp_path / f"same{FORMATS[format]}").read_bytes()
 
 
 def test_a_run_is_exported_by_its_path_into_folders_that_are_made(pool: Pool, out: Path) -> None:

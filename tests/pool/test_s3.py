@@ -21,7 +21,7 @@ from evolray.evolve.plan import make_plan
 from evolray.evolve.stage import Run
 from evolray.method.teacher import Call, Completion
 from evolray.pool.accounts import Accounts
-from evolray.pool.export import export
+from evolray.pool.export import export, export_into
 from evolray.pool.intake import take_in
 from evolray.pool.layout import Folder, hold, open_folder, shards_in
 from evolray.pool.ledger import SegmentedLedger, open_ledger, read_ledger, shards_with_ledger
@@ -191,6 +191,7 @@ def test_a_finished_run_is_read_where_it_lies(config: EvolveConfig, tmp_path: Pa
     assert len({record.root_id for record in records}) == ROOTS
     assert [row["generation"] for row in pool.lineage(records[0].root_id)] == list(range(GENERATIONS + 1))
     assert export(pool, tmp_path / "pool.jsonl") == len(records)
+    assert pool.folder.read(export_into(pool.folder, pool, "jsonl")) == (tmp_path / "pool.jsonl").read_bytes()
     assert repr(pool).startswith(f"Pool(s3://{BUCKET}/")
 
 
