@@ -19,7 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, islice
+from itertools import accumulate, chain, islice
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -118,8 +118,8 @@ def edited(random: Random, text: str, number: int) -> str:
 
 
 def reordered(random: Random, text: str) -> str:
-    sentences = text.split(". ")
-    return ". ".join(random.sample(sentences, len(sentences)))
+    sentences = text.removesuffix(".").split(". ")
+    return ". ".join(random.sample(sentences, len(sentences))) + "."
 
 
 def plant(random: Random, kind: str, text: str) -> str:
@@ -127,33 +127,27 @@ def plant(random: Random, kind: str, text: str) -> str:
 
 
 def make_texts(number: int, data: Path | None) -> tuple[list[str], list[Planted]]:
-    """All texts, shuffled, and what is planted in them. Real texts come first, synthetic ones fill up the number."""
+    """All texts, shuffled, and what is planted in them: each copy is of a text of its own, real ones first."""
     random = Random("texts")
-    originals = [] if data is None else list(dict.fromkeys(real_texts(data)))
+    real = [] if data is None else list(dict.fromkeys(real_texts(data)))
+    random.shuffle(real)
     copies = int(number * SHARE_PLANTED) // len(KINDS)
-    planted = []
+    planted, used = [], set[str]()
     for kind in KINDS[:-1]:
-        enough = 30 if kind == KINDS[2] else 8
-        fitting = [
-            text for text in originals if len(text.split()) >= enough and (text.count(". ") > 1 or "r" not in kind)
-        ]
-        texts = [*fitting[:copies]] if len(fitting) > copies else list(islice(long_prose(random, enough), copies))
-        originals += texts if texts != fitting[:copies] else []
-        planted += [Planted(kind, text, plant(random, kind, text)) for text in texts]
+        enough = 40 if kind == "10 words" else 8
+        sources = chain(real, iter(lambda: prose(random), None))
+        fitting = (one for one in sources if one not in used and len(one.split()) >= enough and one.count(". ") > 1)
+        for original in islice(fitting, copies):
+            used.add(original)
+            planted.append(Planted(kind, original, plant(random, kind, original)))
     for n in range(copies):
         planted.append(Planted(KINDS[-1], question_about_code(n, "names"), question_about_code(n, "other names")))
-        originals.append(planted[-1].original)
-    texts = [*originals, *(one.copy for one in planted)]
+    texts = [text for one in planted for text in (one.original, one.copy)]
+    texts += [text for text in real if text not in used][: number - len(texts)]
     while len(texts) < number:
-        texts.append(prose(random) if random.random() < 0.7 else question_about_code(len(texts) + copies, "names"))
+        texts.append(prose(random) if random.random() < 0.7 else question_about_code(number + len(texts), "names"))
     random.shuffle(texts)
     return texts, planted
-
-
-def long_prose(random: Random, words: int) -> Iterator[str]:
-    while True:
-        if len((text := prose(random)).split()) >= words and text.count(". ") > 1:
-            yield text
 
 
 def real_texts(path: Path) -> Iterator[str]:

@@ -2,9 +2,9 @@
 
 Prose is compared by its words and symbols: case, white space and the punctuation of sentences make no difference, but
 C, C++ and C# are three languages, and 2 + 3 is not 2 - 3. Code is compared by its tokens, without comments and with
-the names that its author chose made one, so that renaming variables or reordering imports changes little. A record's
-shingles are the runs of `shingle` words of its prose and those of `CODE_SHINGLE` tokens of its code: a program has few
-different tokens, so short runs of them are found in every program.
+one name in place of all that its author chose, so that renaming variables or reordering imports changes little. A
+record's shingles are the runs of `shingle` words of its prose and those of `CODE_SHINGLE` tokens of its code: a program
+has few different tokens, so short runs of them are found in every program.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pyarrow as pa
 
-from evolray.refine.text.code import canonical, code_tokens, looks_like_code, split_code
+from evolray.refine.text.code import code_tokens, looks_like_code, split_code
 from evolray.refine.text.hashing import Tokens, hash_tokens, mix, ngrams
 from evolray.refine.text.words import UNSPACED
 
@@ -27,10 +27,20 @@ COLUMNS = {
 CODE_SHINGLE = 4  # tokens
 _CODE = np.uint64(0xC0DE)  # keeps equal runs of words and of code tokens apart
 
-_TOKEN = re.compile(r"""[^\W_]+(?:\+\+|\#)? | -(?=\s*\d) | ([^\w\s.,;:!?'"()\[\]{}`\-…])\1* """, re.VERBOSE)
+_TOKEN = re.compile(r"""[^\W_]+(?:\+\+|\#)? | -(?=\s*\d) | [^\w\s.,;:!?'"()\[\]{}`\-…] """, re.VERBOSE)
 _SENTENCE_MARKS = re.compile(r"""[.,;:!?"'`…]+(?=\s|$) | (?:(?<=\s)|^)["'`]+""", re.VERBOSE)
 _MAY_BE_CODE = re.compile(r"[;{}=]|\w\(|\n\s+\w")
-_NAMED = re.compile(r"v\d+")
+_DEFINES = frozenset("def class function func fn".split())
+_KEYWORDS = frozenset(
+    """and or not in is if elif else for while do switch case default break continue return yield await async pass raise
+    throw throws try except finally with as lambda del global nonlocal assert import from package using namespace new
+    delete sizeof instanceof typeof extends implements def function class func fn interface struct enum let var const
+    val public private protected static final abstract virtual override void int long short float double char bool
+    boolean byte unsigned signed string String auto of then end begin self this None True False null true false
+    select where group order by insert into update set create table join on distinct having limit SELECT FROM WHERE
+    GROUP ORDER BY INSERT INTO UPDATE SET CREATE TABLE JOIN ON DISTINCT HAVING LIMIT AND OR NOT IN AS
+    """.split()
+)
 _STRAIGHT = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "–": "-", "—": "-", "−": "-"})
 
 Parts = tuple[str, ...]
@@ -67,10 +77,24 @@ def exact_digest(parts: Parts) -> bytes:
 
 
 def prose_tokens(text: str) -> list[str]:
-    """Words, and runs of one symbol. C++ and C# stay whole; a minus counts before a number only."""
+    """Words and symbols. C++ and C# stay whole; a minus counts before a number only."""
     if not text.isascii():
         text = UNSPACED.sub(r" \1 ", unicodedata.normalize("NFKC", text).translate(_STRAIGHT))
-    return [match[0] for match in _TOKEN.finditer(text.casefold())]
+    return _TOKEN.findall(text.casefold())
+
+
+def unnamed(tokens: Sequence[str]) -> list[str]:
+    """Code tokens with one name in place of all that its author chose: of variables, of functions that it defines.
+
+    What is called and what is an attribute keeps its name unless it is also assigned to or defined here. One name for
+    all: numbers by first use would change from the first place on where two programs differ.
+    """
+    before, after = ["", *tokens[:-1]], [*tokens[1:], ""]
+    own = {token for token, last, following in zip(tokens, before, after, strict=True) if _is_own(last, following)}
+    return [
+        "v" if token in own or (_is_name(token) and following != "(" and last != ".") else token
+        for token, last, following in zip(tokens, before, after, strict=True)
+    ]
 
 
 def _tokens(parts: Parts) -> tuple[list[str], list[str]]:
@@ -82,15 +106,18 @@ def _tokens(parts: Parts) -> tuple[list[str], list[str]]:
         prose, code = split_code(text, is_code=is_code)
         words += prose_tokens(prose)
         if code:
-            tokens += _unnamed(canonical(code_tokens(code)))
+            tokens += unnamed(code_tokens(code))
     if not words and not tokens:
         words = [character for text in parts for character in text if not character.isspace()]
     return words, tokens
 
 
-def _unnamed(tokens: Sequence[str]) -> list[str]:
-    """Numbers by first use change for all names after an insertion; as one name, they do not."""
-    return ["v" if _NAMED.fullmatch(token) else token for token in tokens]
+def _is_own(last: str, following: str) -> bool:
+    return last in _DEFINES or (following == "=" and last != ".")
+
+
+def _is_name(token: str) -> bool:
+    return (token[0].isalpha() or token[0] in "_$") and token not in _KEYWORDS
 
 
 def _exact_form(text: str) -> str:
