@@ -12,14 +12,11 @@ from evolray.report.readers import EvolveNumbers
 PLACE = {
     "flow": "overview",
     "acceptance": "acceptance",
-    "length": "growth",
-    "words": "growth",
+    "lengths": "growth",
     "constraints": "growth",
     "difficulty": "growth",
     "reasons": "eliminated",
-    "elimination": "eliminated",
-    "cost": "cost",
-    "tokens": "cost",
+    "spending": "cost",
 }
 STATUS = {"complete": "complete", "running": "still running", "out_of_budget": "out of budget"}
 

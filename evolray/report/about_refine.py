@@ -1,198 +1,108 @@
-"""What lies on disk of a refine run, as small tables for figures.
+"""What the page says about a refine run: what came in, what was dropped why, and what the mix is made of."""
 
-Column by column and shard by shard, as with an evolve run. The files are those that evolray/refine/tables.py
-describes; what a step that was not asked for would have written is missing, and its numbers are empty.
-"""
-
-import hashlib
-from collections import Counter
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, fields
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
+from evolray.pool.layout import Folder
+from evolray.pool.seed_formats import without_credentials
+from evolray.report import clusters, leaks
+from evolray.report.blocks import Content, ExampleGroup, Number, Section, Table, money, percent, whole, words
+from evolray.report.composition import Composition
+from evolray.report.examples import Examples
+from evolray.report.texts import visible
 
-from evolray.errors import UserError
-from evolray.pool.layout import Folder, open_folder, shard_name, shards_in
-from evolray.pool.shards import POOL, read_table
-from evolray.report.readers import READERS, REFINE, counts_by, read_config, stage_of
-
-RECORDS, FEATURES, JUDGED, DROPPED = "records", "features", "judged", "dropped"
-LEAKS = ("leaks", "leaks-by-execution")
-CLUSTERS = "clusters.parquet"
-BY = ("generation", "operator", "domain", "source")
-MEASURED = ("words", "constraints", "steps")
-SIMILARITIES = 100  # bins from 0 to 1
-
-
-@dataclass
-class Refined:
-    """A refine run in numbers.
-
-    `before` and `after` count records by generation, operator, domain and source: all that came in, and the mix.
-    `measured[feature][generation]` counts the values of words, constraints and steps among all that came in.
-    `difficulty` and `difficulty_of_mix` have [generation][score], `difficulty_by_operator` [operator][score].
-    `reasons` are those of the drops. `similarity` counts near-duplicates in hundredths, `sizes` clusters by the number
-    of their records. `leaks[benchmark, kind]` counts records, `items[benchmark]` the items found.
-    """
-
-    run: str
-    records: int = 0
-    mix: int = 0
-    before: dict[str, Counter[Any]] = field(default_factory=dict)
-    after: dict[str, Counter[Any]] = field(default_factory=dict)
-    measured: dict[str, dict[int, Counter[int]]] = field(default_factory=dict)
-    difficulty: dict[int, Counter[int]] = field(default_factory=dict)
-    difficulty_of_mix: dict[int, Counter[int]] = field(default_factory=dict)
-    difficulty_by_operator: dict[str, Counter[int]] = field(default_factory=dict)
-    skills: dict[str, Counter[str]] = field(default_factory=dict)
-    """judged and mix: how many records each skill was named for"""
-    reasons: Counter[str] = field(default_factory=Counter)
-    exact: int = 0
-    similarity: Counter[int] = field(default_factory=Counter)
-    sizes: Counter[int] = field(default_factory=Counter)
-    leaks: Counter[tuple[str, str]] = field(default_factory=Counter)
-    items: dict[str, set[str]] = field(default_factory=dict)
-    threshold: float | None = None
-    """From which similarity on records were near-duplicates; None where they were not looked for."""
-    benchmarks: tuple[str, ...] = ()
-    """What leaks were looked for of."""
-
-    def add(self, other: "Refined") -> None:
-        for one in fields(self):
-            mine, theirs = getattr(self, one.name), getattr(other, one.name)
-            if isinstance(mine, Counter | dict):
-                _add(mine, theirs)
-            elif one.name in ("records", "mix", "exact"):
-                setattr(self, one.name, mine + theirs)
+PLACE = {
+    "refine_flow": "overview",
+    "similarity": "duplicates",
+    "leaks": "leaks",
+    "difficulty": "difficulty",
+    "features": "difficulty",
+    "skills": "difficulty",
+    "mix": "mix",
+}
+OWN_NUMBER = ("leak", "near_duplicate", "exact_duplicate", "over_budget")
 
 
-def _add(mine: dict[Any, Any], theirs: dict[Any, Any]) -> None:
-    for key, value in theirs.items():
-        if isinstance(value, dict):
-            _add(mine.setdefault(key, type(value)()), value)
-        elif isinstance(value, set):
-            mine.setdefault(key, set()).update(value)
-        else:
-            mine[key] = mine.get(key, 0) + value
+def content(folder: Folder, manifest: dict[str, Any], composition: Composition, examples: Examples) -> Content:
+    """`manifest` may be empty: then only what the shards say is known."""
+    status = str(manifest.get("status", "interrupted"))
+    notices = [] if status == "complete" else [f"This run is {status}; the page shows the shards that are finished."]
+    num_sources = len(manifest.get("sources") or composition.before["source"])
+    from_sources = f"{whole(composition.records)} records from {num_sources} source{'s' if num_sources != 1 else ''}"
+    facts = [from_sources, f"{whole(composition.in_mix)} in the mix", status]
+    judged = [table for name in ("difficulty", "skills") if (table := composition.table(name))]
+    mixed = [table for name in ("source", "generation", "operator", "domain") if (table := composition.table(name))]
+    sections = [
+        Section("overview", "From what came in to the mix", "Overview", tables=_overview(manifest)),
+        _dropped(composition, examples),
+        Section("duplicates", "Duplicates", "Duplicates",
+                "Of records that say nearly the same, the one of the oldest generation stays.",
+                tables=clusters.tables(folder)),
+        Section("leaks", "Benchmark leaks", "Leaks", "Records that hold an item of a benchmark are not in the mix.",
+                tables=leaks.tables(folder, manifest.get("benchmarks") or [])),
+        Section("difficulty", "Difficulty, size and skills", "Difficulty",
+                "Difficulty and skills are the judge's; sizes are counted by rule.", tables=judged),
+        Section("mix", "What the mix is made of", "Mix", tables=mixed),
+    ]  # fmt: skip
+    numbers = _numbers(manifest, composition, examples)
+    return Content("", "refine", facts, notices, numbers, sections, place=PLACE)
 
 
-def read_refined(run: "str | Refined") -> Refined:
-    """Raises UserError when there is no refine run at `run`."""
-    if isinstance(run, Refined):
-        return run
-    if stage_of(run) != REFINE:
-        raise UserError(f"run={run} is a run of evolve; this figure is one of a refine run.")
-    folder = open_folder(run)
-    found = Refined(folder.url)
-    config = read_config(folder)
-    near = config.get("near_duplicates") or {}
-    found.threshold = float(near["threshold"]) if near.get("enabled", True) and "threshold" in near else None
-    found.benchmarks = tuple((config.get("contamination") or {}).get("benchmarks") or ())
-    shards = shards_in(folder, RECORDS)
-    offsets = _offsets(folder, shards)
-    with ThreadPoolExecutor(READERS) as readers:
-        for part in readers.map(lambda at: _read_incoming(folder, shards[at], offsets[at]), range(len(shards))):
-            found.add(part)
-        for kind, read in ((POOL, _read_mix), (DROPPED, _read_dropped), *((kind, _read_leaks) for kind in LEAKS)):
-            for part in readers.map(_reader(folder, kind, read), shards_in(folder, kind)):
-                found.add(part)
-    if folder.exists(CLUSTERS):
-        _read_clusters(found, folder)
-    return found
+def _numbers(manifest: dict[str, Any], composition: Composition, examples: Examples) -> list[Number]:
+    dropped = {why: number for (fate, why), number in examples.counts.items() if fate == "dropped"}
+    records, mix = composition.records, composition.in_mix
+    exact = dropped.get("exact_duplicate", 0)
+    others = sum(number for why, number in dropped.items() if why not in OWN_NUMBER)
+    rejected = int(manifest.get("rejected") or 0)
+    numbers = [
+        Number("came in", whole(records), f"{whole(rejected)} more were no records" if rejected else "records"),
+        Number("in the mix", whole(mix), f"{percent(mix, records)} of what came in"),
+        Number("duplicates", whole(exact + dropped.get("near_duplicate", 0)), f"{whole(exact)} of them exact"),
+        Number("leaks", whole(dropped.get("leak", 0)), "held a benchmark item"),
+        Number("not selected", whole(others), "by a rule of the selection"),
+        Number("over budget", whole(dropped.get("over_budget", 0)), "fit, and were not drawn"),
+    ]
+    if tokens := (manifest.get("mix") or {}).get("tokens"):
+        numbers.append(Number("tokens of the mix", whole(tokens), "four characters count as one"))
+    if manifest.get("calls"):
+        spent = sum((manifest.get("tokens") or {}).values())
+        cost = f", cost {money(float(manifest['cost']))}" if manifest.get("cost") else ""
+        numbers.append(Number("calls to the judge", whole(manifest["calls"]), f"{whole(spent)} tokens{cost}"))
+    return numbers
 
 
-def _reader(folder: Folder, kind: str, read: Callable[[Folder, str], Refined]) -> Callable[[int], Refined]:
-    return lambda shard: read(folder, shard_name(kind, shard))
+def _overview(manifest: dict[str, Any]) -> list[Table]:
+    tables = []
+    if sources := manifest.get("sources"):
+        rows = [
+            [visible(str(one.get("name", ""))), visible(without_credentials(str(one.get("path", "")))),
+             whole(one.get("records") or 0), whole(one.get("rejected") or 0),
+             f"{one['weight']:g}" if one.get("weight") is not None else "–", whole(one.get("mix") or 0)]
+            for one in sources
+        ]  # fmt: skip
+        columns = ["source", "path", "records", "rejected", "weight", "in the mix"]
+        tables.append(Table("Where records came from.", columns, rows, texts=columns[:2]))
+    if steps := manifest.get("steps"):
+        rows = [[words(str(one.get("name", ""))), _counted(one), f"{one.get('seconds') or 0:,.1f}"] for one in steps]
+        columns = ["step", "counted", "seconds"]
+        tables.append(Table("Steps, in their order.", columns, rows, texts=columns[:2]))
+    return tables
 
 
-def _offsets(folder: Folder, shards: list[int]) -> list[int]:
-    """Each shard's first row in the run, from the footers."""
-
-    def rows(shard: int) -> int:
-        with folder.open(shard_name(RECORDS, shard)) as file:
-            return int(pq.read_metadata(file).num_rows)
-
-    with ThreadPoolExecutor(READERS) as readers:
-        return np.cumsum([0, *readers.map(rows, shards)]).tolist()
+def _counted(step: dict[str, Any]) -> str:
+    """Whatever numbers a step left, beside its seconds."""
+    numbers: dict[str, float] = {}
+    for one in (step, *(inner for inner in step.values() if isinstance(inner, dict))):
+        numbers |= {key: value for key, value in one.items() if isinstance(value, int | float) and key != "seconds"}
+    return ", ".join(f"{words(key)} {value:,}" for key, value in numbers.items())
 
 
-def _read_incoming(folder: Folder, shard: int, offset: int) -> Refined:
-    records = read_table(folder, shard_name(RECORDS, shard), list(BY))
-    part = Refined(folder.url, records.num_rows, before=_composition(records))
-    if folder.exists(shard_name(FEATURES, shard)):
-        features = read_table(folder, shard_name(FEATURES, shard), list(MEASURED))
-        part.measured = {name: counts_by(records["generation"], features[name]) for name in MEASURED}
-    if folder.exists(shard_name(JUDGED, shard)):
-        judged = read_table(folder, shard_name(JUDGED, shard), ["row", "difficulty", "skills"])
-        theirs = records.take(pc.subtract(judged["row"], offset))
-        part.difficulty = counts_by(theirs["generation"], judged["difficulty"])
-        part.difficulty_by_operator = counts_by(theirs["operator"], judged["difficulty"])
-        part.skills = {"judged": _skills(judged)}
-    return part
-
-
-def _read_mix(folder: Folder, name: str) -> Refined:
-    mix = read_table(folder, name, [*BY, "difficulty", "skills"])
-    difficulty = counts_by(mix["generation"], mix["difficulty"])
-    skills = {"mix": _skills(mix)}
-    return Refined(folder.url, mix=mix.num_rows, after=_composition(mix), difficulty_of_mix=difficulty, skills=skills)
-
-
-def _read_dropped(folder: Folder, name: str) -> Refined:
-    return Refined(folder.url, reasons=_counts(read_table(folder, name, ["reason"])["reason"]))
-
-
-def _read_leaks(folder: Folder, name: str) -> Refined:
-    """A record that was found twice for a benchmark in the same way counts once."""
-    table = read_table(folder, name, ["row", "benchmark", "item", "kind"])
-    part = Refined(folder.url)
-    for row in table.group_by(["row", "benchmark", "kind"]).aggregate([]).to_pylist():
-        part.leaks[row["benchmark"], row["kind"]] += 1
-    for row in table.group_by(["benchmark", "item"]).aggregate([]).to_pylist():
-        part.items.setdefault(row["benchmark"], set()).add(row["item"])
-    return part
-
-
-def _read_clusters(found: Refined, folder: Folder) -> None:
-    """By row groups, since the file is of the whole run; sizes come from hashes of who was kept."""
-    kept: list[npt.NDArray[np.uint64]] = []
-    with folder.open(CLUSTERS) as file:
-        columns = ["kept", "kept_source", "kind", "similarity"]
-        for batch in pq.ParquetFile(file).iter_batches(columns=columns, batch_size=100_000):
-            near = pc.equal(batch["kind"], "near_duplicate")
-            values = batch["similarity"].filter(near).to_numpy(zero_copy_only=False)
-            bins = np.clip((values.astype(np.float64) * SIMILARITIES + 1e-4).astype(np.int64), 0, SIMILARITIES - 1)
-            found.similarity.update(
-                dict(zip(*(one.tolist() for one in np.unique(bins, return_counts=True)), strict=True))
-            )
-            found.exact += len(batch) - len(values)
-            names = pc.binary_join_element_wise(batch["kept_source"], batch["kept"], "\0")
-            kept.append(_hashes(names))
-    if kept:
-        _, copies = np.unique(np.concatenate(kept), return_counts=True)
-        sizes, numbers = np.unique(copies + 1, return_counts=True)
-        found.sizes.update(dict(zip(sizes.tolist(), numbers.tolist(), strict=True)))
-
-
-def _hashes(names: pa.Array) -> npt.NDArray[np.uint64]:
-    """64 bits of each name; the same in every process."""
-    digests = (hashlib.blake2b(name.encode(), digest_size=8).digest() for name in names.to_pylist())
-    return np.frombuffer(b"".join(digests), np.uint64)
-
-
-def _composition(table: pa.Table) -> dict[str, Counter[Any]]:
-    return {name: _counts(table[name]) for name in BY}
-
-
-def _counts(column: pa.ChunkedArray) -> Counter[Any]:
-    return Counter({row["values"]: row["counts"] for row in column.value_counts().to_pylist()})
-
-
-def _skills(table: pa.Table) -> Counter[str]:
-    return _counts(pc.list_flatten(table["skills"].drop_null()))
+def _dropped(composition: Composition, examples: Examples) -> Section:
+    counts = {why: number for (fate, why), number in examples.counts.items() if fate == "dropped"}
+    whys = sorted(counts, key=lambda why: (-counts[why], why))
+    rows = [[words(why), whole(counts[why]), percent(counts[why], composition.records)] for why in whys]
+    total = sum(counts.values())
+    rows.append(["all", whole(total), percent(total, composition.records)])
+    table = Table("Records that are not in the mix. Each has the first reason that applies.",
+                  ["reason", "records", "of what came in"], rows, texts=["reason"], last_is_total=True)  # fmt: skip
+    groups = [ExampleGroup(words(why), "dropped", counts[why], examples.of("dropped", why)) for why in whys]
+    return Section("dropped", "What was dropped, and why", "Dropped", tables=[table] if whys else [], examples=groups)

@@ -34,6 +34,8 @@
     return element;
   }
 
+  const isNarrow = () => !window.matchMedia("(min-width: 60.01rem)").matches;
+
   function bdi(text) {
     return make("bdi", "", text);
   }
@@ -190,7 +192,7 @@
 
   function reveal(detail) {
     const top = detail.getBoundingClientRect().top;
-    if (top < 0 || top > window.innerHeight * 0.6) detail.scrollIntoView({ block: "start" });
+    if (isNarrow() || top < 0 || top > window.innerHeight * 0.6) detail.scrollIntoView({ block: "start" });
   }
 
   function head(one, entry) {
@@ -218,6 +220,7 @@
 
   function close() {
     browser.classList.remove("opened");
+    if (isNarrow()) browser.scrollIntoView();
     const current = byId("list").querySelector("[aria-current]");
     if (current) current.focus();
   }
@@ -330,7 +333,8 @@
     let i = 0, j = 0, same = "", fresh = "";
     const flush = () => {
       if (same) parts.append(same);
-      if (fresh) parts.append(fresh.trim() ? make("ins", "", fresh) : fresh);
+      const [, blank, said, end] = /^(\s*)([^]*?)(\s*)$/.exec(fresh);
+      if (said) parts.append(blank, make("ins", "", said), end); else parts.append(fresh);
       same = fresh = "";
     };
     while (j < now.length) {
@@ -437,7 +441,7 @@
     listen();
     await search();
     if (location.hash.startsWith("#lineage=")) fromLink();
-    else if (matches.length && window.matchMedia("(min-width: 60rem)").matches) first();
+    else if (matches.length && !isNarrow()) first();
     document.documentElement.dataset.ready = String(Math.round(performance.now()));
     showJumps();
   }
