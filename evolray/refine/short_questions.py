@@ -15,7 +15,7 @@ import numpy as np
 from evolray.refine.item_parts import Part
 from evolray.refine.text.hashing import Tokens, hash_tokens, ngrams
 
-LEAST_WORDS = 4
+LEAST_WORDS = 3
 MOST_SENTENCES = 3
 
 _ENDS = re.compile(r"(?<=[.!?;:])[\"'”’)*_]*\s+|\n+")
