@@ -13,12 +13,18 @@ from evolray.pool.pool import Pool
 from evolray.pool.shards import read_table
 from evolray.refine import manifest as manifests
 from evolray.refine.manifest import RefineManifest
-from evolray.refine.tables import CLUSTERS, CLUSTERS_SCHEMA, DROPPED, DROPPED_SCHEMA, LEAKS, LEAKS_SCHEMA
+from evolray.refine.tables import (
+    CLUSTERS,
+    CLUSTERS_SCHEMA,
+    DROPPED,
+    DROPPED_SCHEMA,
+    LEAKS,
+    LEAKS_BY_EXECUTION,
+    LEAKS_SCHEMA,
+)
 
 if TYPE_CHECKING:
     import pandas
-
-LEAKS_BY_EXECUTION = "leaks-by-execution"
 
 
 class Refined(Pool):

@@ -8,6 +8,7 @@
     bands/00017.npy            hashes of their bands, (bands, records) uint64
     judged/00017.parquet       difficulty and skills, of the records that were asked about; ledger/ as in evolve runs
     leaks/00017.parquet        benchmark items found in records
+    leaks-by-execution/00017.parquet    the same, found by running programs
     clusters.parquet           duplicates: who was dropped for whom
     dropped/00017.parquet      every record that is not in the mix, with its reason
     pool/00017.parquet         the mix: the columns of a pool, and source, difficulty, skills
@@ -32,6 +33,7 @@ from evolray.pool.shards import POOL, SCHEMAS
 
 RECORDS, REJECTED, FEATURES, SIGNATURES, BANDS = "records", "rejected", "features", "signatures", "bands"
 JUDGED, LEAKS, DROPPED = "judged", "leaks", "dropped"
+LEAKS_BY_EXECUTION = "leaks-by-execution"
 CLUSTERS = "clusters.parquet"
 
 _TEXT, _WHOLE, _SHARE = pa.string(), pa.int32(), pa.float32()
