@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from evolray.records import SEED
 from evolray.report.readers import EvolveNumbers
 from evolray.report.style import FONTS, SOFT, compact, joined, look, new_figure, nothing, plain, shorten, words
 
@@ -23,10 +22,10 @@ MOST_GENERATIONS = 10  # beside each other; of more, the first
 def draw(run: EvolveNumbers) -> "Figure":
     """A cell per operator and generation: kept as a share of kept and eliminated, and both numbers."""
     generations = [one for one in run.generations if one][:MOST_GENERATIONS]
-    tried = {operator: sum(_cell(run, operator, None)) for operator in operators(run)}
-    if not generations or not any(tried.values()):
+    names = [operator for operator in run.made() if any(_cell(run, operator, None))]
+    if not names:
         return nothing(TITLE, "No instruction was evolved in this run.")
-    names = sorted(tried, key=lambda name: (-acceptance(*_cell(run, name, None)), name))
+    names.sort(key=lambda name: (-acceptance(*_cell(run, name, None)), name))
     with look():
         figure = new_figure(1.35 + 0.4 * (len(names) + 1), TITLE)
         ax = figure.subplots()
@@ -40,12 +39,8 @@ def draw(run: EvolveNumbers) -> "Figure":
 
 def alt(run: EvolveNumbers) -> str:
     kept, eliminated = _cell(run, None, None)
-    each = (f"{words(name)} {100 * acceptance(*_cell(run, name, None)):.0f} %" for name in operators(run))
+    each = (f"{words(name)} {100 * acceptance(*_cell(run, name, None)):.0f} %" for name in run.made())
     return f"Kept {kept:,} of {kept + eliminated:,} evolved instructions. By operator: {joined([*each])}."
-
-
-def operators(run: EvolveNumbers) -> list[str]:
-    return sorted({operator for _, operator, fate, _ in run.accounts.outcomes if operator != SEED and fate != "failed"})
 
 
 def acceptance(kept: int, eliminated: int) -> float:

@@ -14,6 +14,7 @@ from evolray.report.style import (
     BLUE,
     FONTS,
     GREY,
+    INK,
     ORANGE,
     SOFT,
     compact,
@@ -47,14 +48,14 @@ def draw(run: RefineNumbers) -> "Figure":
         return nothing(TITLE, "The judge was not asked for difficulty in this run.")
     with look():
         figure = new_figure(1.25 + 0.58 * max(len(judged), 3), TITLE)
-        left, right = figure.subfigures(1, 2, width_ratios=(1.35, 1), squeeze=False)[0]
+        grid = figure.add_gridspec(len(judged), 2, width_ratios=(1.5, 1))
         most = max(counts[score] / counts.total() for counts in judged.values() for score in SCORES)
-        axes = left.subplots(len(judged), 1, sharex=True, squeeze=False)[:, 0]
+        axes = [figure.add_subplot(grid[at, 0]) for at in range(len(judged))]
         for ax, (generation, counts) in zip(axes, judged.items(), strict=True):
             _draw_generation(ax, generation, counts, most)
-        axes[-1].set_xticks(SCORES)
+            ax.set_xticks(SCORES if ax is axes[-1] else [])
         axes[-1].set_xlabel("difficulty, 1 to 10")
-        _draw_operators(right.subplots(), run.difficulty_by_operator)
+        _draw_operators(figure.add_subplot(grid[:, 1]), run.difficulty_by_operator)
         return figure
 
 
@@ -83,7 +84,7 @@ def _draw_generation(ax: "Axes", generation: int, counts: Counter[int], most: fl
     ax.set_xlim(0.4, 13.2)
     ax.set_yticks([])
     name = "seeds" if generation == 0 else f"gen. {generation}"
-    ax.set_ylabel(name, rotation=0, ha="right", va="center", color="black")
+    ax.set_ylabel(name, rotation=0, ha="right", va="center", color=INK)
     plain(ax)
     ax.spines["bottom"].set_visible(True)
 
@@ -104,6 +105,6 @@ def _draw_operators(ax: "Axes", operators: Mapping[str, Counter[int]]) -> None:
     ends = [mean(judged[name]) + sign * half_width(judged[name]) for name in names for sign in (-1, 1)]
     ax.set_xlim(max(min(ends) - 0.4, 0.9), min(max(ends) + 0.9, 10.6))
     ax.set_xlabel("mean, with its 95 % interval")
-    ax.set_title("by the operator that made it", fontsize=FONTS)
-    plain(ax, grid="both")
+    ax.set_title("by operator", fontsize=FONTS)
+    plain(ax, grid="x")
     ax.tick_params(axis="x", labelcolor=SOFT)

@@ -24,7 +24,7 @@ CAPTION = (
     "Every root goes through every generation. Where its child is eliminated or fails, the parent goes on and is "
     "tried again in the next generation. A ribbon is as wide as the roots, or instructions, that took that way."
 )
-OTHER = "other reasons"
+OTHER, OTHER_OPERATORS = "other reasons", "other operators"
 MOST_REASONS = 6  # with a colour of their own
 MOST_GENERATIONS = 8
 MOST_OPERATORS = 9
@@ -56,11 +56,7 @@ def alt(run: EvolveNumbers) -> str:
 
 def fates(run: EvolveNumbers) -> dict[str, str]:
     """Kept, the reasons from the most frequent to the least, failed: each with its colour."""
-    numbers: Counter[str] = Counter()
-    for (_, _, fate, why), number in run.accounts.outcomes.items():
-        if fate == "eliminated":
-            numbers[why] += number
-    reasons = sorted(numbers, key=lambda why: (-numbers[why], why))
+    reasons = list(run.eliminated())
     colors = {KEPT: KEPT_COLOR}
     colors.update(zip(reasons[:MOST_REASONS], COLORS[1:], strict=False))
     if len(reasons) > MOST_REASONS:
@@ -107,15 +103,16 @@ def _label(key: str, number: int, in_full: bool) -> str:
 
 def _draw_operators(ax: "Axes", run: EvolveNumbers) -> None:
     colors = fates(run)
+    frequent = list(run.made())[:MOST_OPERATORS]
     pairs: Counter[tuple[str, str]] = Counter()
     for (_, operator, fate, why), number in run.accounts.outcomes.items():
         if operator != SEED:
-            pairs[operator, _fate(colors, fate, why)] += number
+            pairs[operator if operator in frequent else OTHER_OPERATORS, _fate(colors, fate, why)] += number
     made, ended = Counter[str](), Counter[str]()
     for (operator, ending), number in pairs.items():
         made[operator] += number
         ended[ending] += number
-    names = sorted(made, key=lambda name: (-made[name], name))[:MOST_OPERATORS]
+    names = [name for name in (*frequent, OTHER_OPERATORS) if name in made]
     total = sum(made.values()) or 1
     left = (Stratum(name, made[name], "#8c95a0", f"{shorten(words(name))}  {compact(made[name])}") for name in names)
     right = (

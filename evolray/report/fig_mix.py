@@ -57,6 +57,7 @@ def draw(run: RefineNumbers) -> "Figure":
         for ax, (name, found) in zip(axes, panels.items(), strict=True):
             _draw_panel(ax, found, run.records, run.mix)
             ax.set_title(f"by {name}", fontsize=FONTS)
+        axes[0].set_title("records in the mix", loc="right", fontsize=FONTS - 1, fontweight="normal", color=SOFT)
         _legend(figure, "share of what came in", "share of the mix")
         return figure
 
@@ -82,7 +83,7 @@ def draw_skills(run: RefineNumbers) -> "Figure":
         figure = new_figure(1.15 + 0.27 * len(found), SKILLS_TITLE)
         ax = figure.subplots()
         _draw_panel(ax, found, judged.total(), mix.total())
-        _legend(figure, "share of skills, all that was judged", "the mix")
+        _legend(figure, "share of all skills named, of what was judged", "of the mix")
         return figure
 
 

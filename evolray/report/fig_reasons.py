@@ -3,7 +3,6 @@
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from evolray.records import SEED
 from evolray.report.fig_flow import OTHER, fates
 from evolray.report.readers import EvolveNumbers
 from evolray.report.style import FONTS, GREY, SOFT, compact, joined, look, new_figure, nothing, plain, shorten, words
@@ -18,32 +17,17 @@ MOST_OPERATORS = 10
 MOST_REASONS = 14
 
 
-def numbers(run: EvolveNumbers) -> Counter[str]:
-    """Reasons with how often each eliminated, all generations and operators together."""
-    counts: Counter[str] = Counter()
-    for (_, _, fate, why), number in run.accounts.outcomes.items():
-        if fate == "eliminated":
-            counts[why] += number
-    return counts
-
-
 def alt(run: EvolveNumbers) -> str:
-    counts = numbers(run)
-    reasons = sorted(counts, key=lambda why: (-counts[why], why))
-    return f"Eliminated: {joined([f'{words(reason)} {counts[reason]:,}' for reason in reasons])}."
+    counts = run.eliminated()
+    return f"Eliminated: {joined([f'{words(reason)} {counts[reason]:,}' for reason in counts])}."
 
 
 def draw(run: EvolveNumbers) -> "Figure":
     """Left: all of a reason. Right: of what each operator made, the share that the reason eliminated."""
-    counts = numbers(run)
+    counts, made = run.eliminated(), run.made()
     if not counts:
         return nothing(TITLE, "Nothing was eliminated in this run.")
-    reasons = sorted(counts, key=lambda why: (-counts[why], why))[:MOST_REASONS]
-    made: Counter[str] = Counter()
-    for (_, operator, _, _), number in run.accounts.outcomes.items():
-        if operator != SEED:
-            made[operator] += number
-    operators = sorted(made)[:MOST_OPERATORS]
+    reasons, operators = list(counts)[:MOST_REASONS], sorted(list(made)[:MOST_OPERATORS])
     with look():
         figure = new_figure(1.75 + 0.3 * len(reasons), TITLE)
         left, right = figure.subplots(1, 2, sharey=True, width_ratios=(1, 0.35 + 0.17 * len(operators)))

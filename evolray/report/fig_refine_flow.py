@@ -53,7 +53,8 @@ def draw(run: RefineNumbers) -> "Figure":
         figure = new_figure(3.7, TITLE)
         columns, ribbons = _columns(run)
         draw_flow(figure.subplots(), columns, ribbons, thickness=0.014 * (len(columns) + 1))
-        figure.axes[0].set_xlim(-0.27 * (len(columns) - 1), (len(columns) - 1) * 1.23)
+        across = len(columns) - 1
+        figure.axes[0].set_xlim(-0.24 * across, 1.26 * across)
         return figure
 
 
@@ -91,13 +92,13 @@ def _columns(run: RefineNumbers) -> tuple[list[Column], Counter[tuple[int, str, 
         for source, reason, number in _moves(run, at, dropped, names, others, left):
             ribbons[at, source, reason] += number
         last = at == len(steps) - 1
-        name = f"in the mix  {compact(left)}\n({100 * left / run.records:.1f} %)" if last else compact(left)
+        name = f"in the mix  {compact(left)}" if last else compact(left)
         strata = [Stratum(IN, left, BLUE, name)]
         strata += [
-            Stratum(reason, number, _color(step, reason), f"{words(reason)}\n{compact(number)}")
+            Stratum(reason, number, _color(step, reason), f"{words(reason)}  {compact(number)}")
             for reason, number in dropped.items()
         ]
-        columns.append(Column(tuple(strata), step))
+        columns.append(Column(tuple(strata), step, has_main=True))
     return columns, ribbons
 
 
@@ -106,7 +107,7 @@ def _sources(came: Counter[str], names: Sequence[str], others: Sequence[str]) ->
     if others:
         sizes[OTHERS] = sum(came[name] for name in others)
     strata = (
-        Stratum(name, size, LEFT[at % len(LEFT)], f"{shorten(name, 20)}\n{compact(size)}")
+        Stratum(name, size, LEFT[at % len(LEFT)], f"{shorten(name, 18)}  {compact(size)}")
         for at, (name, size) in enumerate(sizes.items())
     )
     return Column(tuple(strata), f"came in: {compact(came.total())}", labels_left=True)

@@ -15,6 +15,7 @@ CAPTION = (
     "Left: how similar the dropped records are to the one that stays. Right: how many records a cluster has, with the "
     "one that stays."
 )
+EXACT = 1.035  # where exact duplicates stand on the axis
 BIN = 2  # hundredths
 SIZES = ((2, 2, "2"), (3, 3, "3"), (4, 5, "4–5"), (6, 10, "6–10"), (11, 100, "11–100"), (101, 2**62, "> 100"))
 
@@ -41,9 +42,9 @@ def _draw_similarity(ax: "Axes", run: RefineNumbers) -> None:
     for hundredth, number in run.similarity.items():
         bins[hundredth // BIN] += number
     places = [(at + 0.5) * BIN / SIMILARITIES for at in bins]
-    ax.bar(places, list(bins.values()), width=0.9 * BIN / SIMILARITIES, color=BLUE, label="near-duplicates")
+    ax.bar(places, list(bins.values()), width=0.9 * BIN / SIMILARITIES, color=BLUE)
     if run.exact:
-        ax.bar(1.035, run.exact, width=0.026, color=YELLOW, label="exact duplicates")
+        ax.bar(EXACT, run.exact, width=0.026, color=YELLOW)
     if run.threshold is not None:
         ax.axvline(run.threshold, color=ORANGE, linewidth=1.2, linestyle=(0, (4, 3)))
         ax.annotate(
@@ -53,11 +54,11 @@ def _draw_similarity(ax: "Axes", run: RefineNumbers) -> None:
     lowest = min([*places, 0.9 if run.threshold is None else run.threshold])
     ticks = [tick / 10 for tick in range(int(lowest * 10), 11)]
     ax.set_xlim(lowest - 0.03, 1.06)
-    ax.set_xticks(ticks)
+    shown = [*((tick, f"{tick:g}") for tick in ticks), *([(EXACT, "\nexact")] if run.exact else [])]
+    ax.set_xticks([place for place, _ in shown], [text for _, text in shown])
     ax.set_xlabel("similarity to the record that stays (estimated Jaccard)")
     ax.set_ylabel("dropped records")
     _count_axis(ax)
-    ax.legend(loc="upper center", bbox_to_anchor=(0.55, 1.16), ncols=2)
 
 
 def _draw_sizes(ax: "Axes", sizes: Counter[int]) -> None:
@@ -72,8 +73,8 @@ def _draw_sizes(ax: "Axes", sizes: Counter[int]) -> None:
         ax.annotate(
             compact(value), (at, value), xytext=(0, 2), textcoords="offset points", ha="center", fontsize=FONTS - 1
         )
-    ax.set_xticks(range(len(names)), names)
-    ax.set_xlabel("records that say the same")
+    ax.set_xticks(range(len(names)), names, fontsize=FONTS - 1)
+    ax.set_xlabel("records of a cluster")
     ax.set_ylabel("clusters")
     ax.set_ylim(0, max(values, default=1) * 1.1)
     _count_axis(ax)

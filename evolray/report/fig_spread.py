@@ -6,19 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evolray.report.readers import mean, quantiles
-from evolray.report.style import BLUE, FONTS, SOFT, compact, look, new_figure, nothing, plain
+from evolray.report.style import FONTS, SOFT, compact, look, new_figure, nothing, plain
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+LIGHT, HALF, DARK = "#b3d4e8", "#4c9bca", "#0b2545"
 SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)
 MOST_GENERATIONS = 12
-CAPTION = (
-    "Each generation's kept instructions; generation 0 are the seeds. Bars hold the middle half and the middle 90 % "
-    "of them."
-)
+CAPTION = "Bars hold the middle half and the middle 90 % of each generation's records. Generation 0 are the seeds."
 
 
 @dataclass(frozen=True)
@@ -56,16 +54,19 @@ def _draw_panel(ax: "Axes", panel: Panel, named: bool) -> None:
     generations = list(counts)
     spread = [quantiles(counts[generation], SHARES) for generation in generations]
     low, first, middle, third, high = zip(*spread, strict=True)
-    ax.vlines(generations, low, high, color=BLUE, alpha=0.3, linewidth=5)
-    ax.vlines(generations, first, third, color=BLUE, alpha=0.75, linewidth=13)
-    ax.plot(generations, middle, color="white", linestyle="none", marker="_", markersize=11, markeredgewidth=2)
+    thickness = 10 if named else 14
+    ax.vlines(generations, low, high, color=LIGHT, linewidth=thickness / 2.5)
+    ax.vlines(generations, first, third, color=HALF, linewidth=thickness)
+    ax.plot(
+        generations, middle, color="white", linestyle="none", marker="_", markersize=thickness - 2, markeredgewidth=2
+    )
     means = [mean(counts[generation]) for generation in generations]
-    ax.plot(generations, means, color="#0b2545", linewidth=1.2, marker="o", markersize=4)
+    ax.plot(generations, means, color=DARK, linewidth=1.2, marker="o", markersize=4)
     for generation, value, top in zip(generations, means, high, strict=True):
         text = f"{value:.1f}" if value < 100 else compact(round(value))
         ax.annotate(
             text, (generation, max(top, value)), xytext=(0, 4), textcoords="offset points", ha="center", va="bottom",
-            fontsize=FONTS - 1, fontweight="bold", color="#0b2545",
+            fontsize=FONTS - 1, fontweight="bold", color=DARK,
         )  # fmt: skip
     ax.set_xlim(generations[0] - 0.5, generations[-1] + 0.5)
     ax.set_ylim(0, max(*high, *means, 1) * 1.12)
@@ -73,7 +74,7 @@ def _draw_panel(ax: "Axes", panel: Panel, named: bool) -> None:
     labels = [f"{generation}\n" + (f"n = {n}" if len(generations) * (2 if named else 1) < 9 else n)
               for generation, n in zip(generations, numbers, strict=True)]  # fmt: skip
     ax.set_xticks(generations, labels, fontsize=FONTS - 1)
-    ax.set_xlabel("generation, and how many were measured")
+    ax.set_xlabel("generation, with n" if named else "generation, and how many were measured")
     ax.set_ylabel(panel.unit)
     if named:
         ax.set_title(panel.name)
@@ -86,8 +87,8 @@ def _key() -> "tuple[list[Artist], list[str]]":
     from matplotlib.lines import Line2D
 
     bars: list[Artist] = [
-        Line2D([], [], color=BLUE, alpha=0.3, linewidth=4),
-        Line2D([], [], color=BLUE, alpha=0.75, linewidth=9),
-        Line2D([], [], color="#0b2545", linewidth=1.2, marker="o", markersize=4),
+        Line2D([], [], color=LIGHT, linewidth=4),
+        Line2D([], [], color=HALF, linewidth=9),
+        Line2D([], [], color=DARK, linewidth=1.2, marker="o", markersize=4),
     ]
     return bars, ["middle 90 %", "middle half, with the median", "mean, with its value above"]

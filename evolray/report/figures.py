@@ -140,7 +140,7 @@ def _of_evolve(run: EvolveNumbers) -> dict[str, FigureEntry]:
         "acceptance": (evolved, fig_acceptance.TITLE, fig_acceptance.CAPTION, fig_acceptance.alt, acceptance),
         "lengths": (run.words, LENGTHS, fig_spread.CAPTION, lambda _: fig_spread.alt(panels), lengths),
         "reasons": (
-            fig_reasons.numbers(run), fig_reasons.TITLE, fig_reasons.CAPTION, fig_reasons.alt, reasons,
+            run.eliminated(), fig_reasons.TITLE, fig_reasons.CAPTION, fig_reasons.alt, reasons,
         ),
         "spending": (
             any(map(sum, run.tokens.values())), fig_spending.TITLE, fig_spending.CAPTION, fig_spending.alt, spending,

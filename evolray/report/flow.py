@@ -12,7 +12,7 @@ from evolray.report.style import FONTS, INK, SOFT
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-GAP = 0.018  # between strata, as a share of the tallest column
+GAP, MAIN_GAP = 0.018, 0.045  # between strata, and below the first, as shares of the tallest column
 THINNEST = 0.004  # what a stratum of one record among millions is drawn with
 LABEL = 0.05  # the least distance between the middles of two strata, so that each has room for its label
 
@@ -36,6 +36,8 @@ class Column:
     note: str = ""
     """Below the column."""
     labels_left: bool = False
+    has_main: bool = False
+    """The first stratum is what goes on; the others end here and stand apart, with room for their labels."""
 
 
 Ribbons = Mapping[tuple[int, str, str], int]
@@ -76,7 +78,8 @@ def _places(column: Column, scale: int) -> dict[str, _Place]:
         top = max(free, middle + LABEL - height / 2) if height else free
         places[stratum.key] = _Place(top, height, stratum.color)
         if height:
-            free, middle = top + height + GAP, top + height / 2
+            free = top + height + (MAIN_GAP if column.has_main and len(places) == 1 else GAP)
+            middle = top + height / 2
     return places
 
 

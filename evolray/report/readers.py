@@ -21,6 +21,7 @@ from evolray.pool.layout import Folder, open_folder, shard_name, shards_in
 from evolray.pool.manifest import MANIFEST, RUN
 from evolray.pool.shards import ELIMINATED, POOL, read_accounts, read_table
 from evolray.pool.shards import FAILED as FAILED_FOLDER
+from evolray.records import SEED
 
 READERS = 16
 EVOLVE, REFINE = "evolve", "refine"
@@ -60,8 +61,21 @@ class EvolveNumbers:
             if f == fate and generation in (None, g) and operator in (None, o) and why in (None, w)
         )
 
-    def incoming(self, generation: int) -> int:
-        return self.accounts.incoming[generation]
+    def made(self) -> Counter[str]:
+        """operator -> how many instructions it was to make, the most frequent first; seeds are not among them."""
+        counts: Counter[str] = Counter()
+        for (_, operator, _, _), number in self.accounts.outcomes.items():
+            if operator != SEED:
+                counts[operator] += number
+        return Counter(dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))))
+
+    def eliminated(self) -> Counter[str]:
+        """reason -> how many instructions it eliminated, the most frequent first."""
+        counts: Counter[str] = Counter()
+        for (_, _, fate, why), number in self.accounts.outcomes.items():
+            if fate == "eliminated":
+                counts[why] += number
+        return Counter(dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))))
 
 
 def stage_of(run: str) -> str:
