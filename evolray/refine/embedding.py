@@ -56,14 +56,17 @@ class EmbedRecords:
     def read(self, folder: Folder, rows: npt.NDArray[np.int64]) -> Vectors:
         """(rows, dimensions), of some of the marked rows, ascending, from what run() wrote."""
         limits = np.searchsorted(rows, self.offsets)
-        parts = []
+        found: Vectors | None = None
         for at, shard in enumerate(self.shards):
             wanted = rows[limits[at] : limits[at + 1]]
-            if len(wanted):
-                stored = np.load(io.BytesIO(folder.read(array_name(EMBEDDINGS, shard))), allow_pickle=False)
-                marked = np.flatnonzero(self._marked(shard)) + self.offsets[at]
-                parts.append(stored[np.searchsorted(marked, wanted)])
-        return np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)
+            if not len(wanted):
+                continue
+            stored = np.load(io.BytesIO(folder.read(array_name(EMBEDDINGS, shard))), allow_pickle=False)
+            marked = np.flatnonzero(self._marked(shard)) + self.offsets[at]
+            if found is None:
+                found = np.empty((len(rows), stored.shape[1]), np.float32)
+            found[limits[at] : limits[at + 1]] = stored[np.searchsorted(marked, wanted)]
+        return np.zeros((0, 0), np.float32) if found is None else found
 
     def _marked(self, shard: int) -> npt.NDArray[np.bool_]:
         at = self.shards.index(shard)

@@ -34,16 +34,25 @@ def interleave(
     return ordered[np.lexsort((groups[ordered], due))]
 
 
-def in_proportion(order: Positions, groups: Whole, weights: Sequence[float]) -> int:
-    """How much of an interleaved order, counted in records, there is before a group is due that has no more."""
-    ordered = groups[order]
-    sizes = np.bincount(ordered, minlength=len(weights))
-    present = np.flatnonzero(sizes)
-    if not len(present):
-        return 0
-    out = min((sizes[group] + 0.5) / weights[int(group)] for group in present)
-    at = np.argsort(ordered, kind="stable")
-    return int((_due(ordered[at], weights, None) < out).sum())
+def in_proportion(order: Positions, groups: Whole, weights: Sequence[float]) -> Positions:
+    """The largest beginning of each group that together have the proportions of the weights, rounded to records.
+
+    In the order given. A group without any record counts as absent.
+    """
+    counts = np.bincount(groups[order], minlength=len(weights))
+    shares = np.asarray(weights, np.float64)
+    while (present := counts > 0).any():
+        least = (counts[present] / shares[present]).min()
+        # Rounding can take a record of a group that another's share then goes by; again, until nothing changes, or
+        # the next selection from this one would be smaller.
+        fewer = np.minimum(np.ceil(least * shares - 0.5).astype(np.int64), counts)
+        if (fewer == counts).all():
+            break
+        counts = fewer
+    at = np.argsort(groups[order], kind="stable")
+    inside = np.empty(len(order), np.bool_)
+    inside[at] = _before(groups[order][at], np.ones(len(order), np.int64)) < counts[groups[order][at]]
+    return order[inside]
 
 
 def affordable(order: Positions, records: int | None, tokens: int | None, tokens_each: Whole) -> int:
@@ -59,12 +68,14 @@ def affordable(order: Positions, records: int | None, tokens: int | None, tokens
 
 def _due(groups: Whole, weights: Sequence[float] | None, amounts: Whole | None) -> npt.NDArray[np.float64]:
     """When each record's turn is, for records sorted by group: what its group has had, over the group's weight."""
-    if not len(groups):
-        return np.array([], np.float64)
-    starts = np.flatnonzero(np.diff(groups, prepend=groups[0] - 1))
-    lengths = np.diff(np.append(starts, len(groups)))
     counted = np.ones(len(groups), np.int64) if amounts is None else amounts.astype(np.int64)
-    before = np.cumsum(counted) - counted
     # Half of the record itself counts, too: without it, the smallest group would get the first record of a mix.
-    had = before - np.repeat(before[starts], lengths) + counted / 2
+    had = _before(groups, counted) + counted / 2
     return had if weights is None else had / np.asarray(weights, np.float64)[groups]
+
+
+def _before(groups: Whole, amounts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """For records sorted by group, the sum of those before in its group."""
+    before = np.cumsum(amounts) - amounts
+    starts = np.flatnonzero(np.append(True, groups[1:] != groups[:-1])[: len(groups)])
+    return before - np.repeat(before[starts], np.diff(np.append(starts, len(groups))))

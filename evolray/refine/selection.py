@@ -75,9 +75,10 @@ def _preferred(pool: Candidates, config: SelectConfig, by_key: Positions, redund
     if config.order == "diverse":
         if redundancy is None:
             raise ValueError("order=diverse needs redundancy")
-        ranks = np.argsort(by_key, kind="stable")  # at each rank the place in the order of rows, and the other way ...
-        places = np.argsort(ranks, kind="stable")  # ... round
-        return by_key[np.argsort(redundancy(pool.rows[np.sort(by_key)], ranks)[places], kind="stable")]
+        ranks = np.argsort(by_key, kind="stable")  # of the rows, ascending, each one's place in by_key
+        met = np.empty(len(by_key))
+        met[ranks] = redundancy(pool.rows[np.sort(by_key)], ranks)
+        return by_key[np.argsort(met, kind="stable")]
     return by_key
 
 
@@ -93,7 +94,7 @@ def _take_turns(
         return order
     order = interleave(order, pool.sources, weights, amounts)
     if config.records is None and config.tokens is None:
-        return order[: in_proportion(order, pool.sources, weights)]
+        return in_proportion(order, pool.sources, weights)
     return order
 
 
