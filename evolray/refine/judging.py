@@ -137,9 +137,10 @@ class Judging(Work[Question, Judged]):
         record, text = item.records[0], ""
         for attempt in range(ATTEMPTS):
             call = Call(purpose, item.root_id, record.generation, (Turn("user", prompt),), attempt)
-            text = (await teacher.complete(call)).text
+            completion = await teacher.complete(call)
+            text = completion.text
             parsed = self._parse(purpose, text)
-            if parsed is not None:
+            if parsed is not None and completion.finish_reason != "length":  # a 10 that was cut off reads as 1
                 return parsed
         expected = "a number from 1 to 10" if purpose == "difficulty" else f"1 to {skills.MOST} of the skills asked for"
         raise TeacherError(record.id, NO_VERDICT, f"{purpose}: {text[:60]!a} is not {expected}")

@@ -17,7 +17,7 @@ from evolray.engine.coordinator import Coordinator
 from evolray.engine.roles import Script
 from evolray.engine.spending import add_up, spent
 from evolray.errors import UserError
-from evolray.method.teacher import Call, TeacherError
+from evolray.method.teacher import Call, Completion, TeacherError
 from evolray.pool.accounts import Usage
 from evolray.pool.layout import Folder, open_folder, shard_name
 from evolray.pool.shards import read_rows
@@ -230,7 +230,8 @@ def test_it_can_be_pickled_and_is_small() -> None:
     assert judging is not None
     shards = tuple(range(100))
     offsets = np.arange(101) * 10_000
-    many = Index(shards, offsets, *(np.zeros(1_000_000, kind) for kind in (np.uint64, np.int16, np.int16)), ("a",))
+    roots, zeros = np.zeros(1_000_000, np.uint64), np.zeros(1_000_000, np.int16)
+    many = Index(shards, offsets, roots, zeros, zeros, ("a",))
     data = pickle.dumps(judging.of(many, np.arange(1_000_000) % 3 == 0))
     assert len(data) < 200_000 and pickle.loads(data).records == 333_334
 
@@ -279,6 +280,17 @@ def test_a_sample_is_seeded_and_keeps_its_members() -> None:
     behind = np.concatenate([np.zeros(500, np.bool_), mask[::-1]])
     assert (draw_sample(more, behind, 100, 0)[500:][::-1] == drawn).all()
     assert (draw_sample(few, drawn, 50, 0) & ~drawn).sum() == 0
+
+
+def test_an_answer_that_was_cut_off_is_none(folder: Folder, index: Index) -> None:
+    class Hasty:
+        async def complete(self, call: Call) -> Completion:
+            return Completion("1" if call.attempt == 0 else "10", "length" if call.attempt == 0 else "stop")
+
+    judging = make(Judge(), index, skills=False)
+    ended: list[Any] = []
+    asyncio.run(judging.run(judging.read(folder, 0)[0], Hasty(), ended.append))
+    assert [one.difficulty for one in ended] == [10]
 
 
 def test_run_tells_of_each_record(folder: Folder, index: Index) -> None:
