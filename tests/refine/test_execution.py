@@ -11,7 +11,6 @@ import pytest
 
 from evolray.config import ContaminationConfig, ExecutionConfig
 from evolray.errors import UserError
-from evolray.evaluate.execution import bubblewrap
 from evolray.pool.layout import Folder, open_folder, shard_name
 from evolray.pool.shards import read_rows
 from evolray.refine.execution import LEAKS_BY_EXECUTION, FindPassing, make_finder
@@ -61,9 +60,9 @@ STRETCH = "class Solution:\n    def repeat(self, text, k):\n        return ''.jo
 
 @pytest.fixture
 def settings(tmp_path: Path) -> ContaminationConfig:
-    files = {"humaneval": HUMANEVAL, "mbpp": MBPP}
+    files: dict[str, list[dict[str, Any]]] = {"humaneval": HUMANEVAL, "mbpp": MBPP}
     for name, entries in files.items():
-        (tmp_path / f"{name}.jsonl").write_text("\n".join(map(json.dumps, entries)))
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(json.dumps(entry) for entry in entries))
     paths = {name: str(tmp_path / f"{name}.jsonl") for name in files}
     return ContaminationConfig(benchmarks={**paths, "wizardlm": "not read here"}, execution=True)
 
@@ -186,7 +185,7 @@ def test_more_candidates_are_more_problems(settings: ContaminationConfig) -> Non
 
 
 def test_other_names_make_no_difference_to_a_form() -> None:
-    likeness = Likeness([("", one["code"]) for one in MBPP] + [("", "def f(x):\n    return x")])
+    likeness = Likeness([("", str(one["code"])) for one in MBPP] + [("", "def f(x):\n    return x")])
     renamed = "def g(w, k):\n    return ''.join(q * k for q in w)"
     scores = likeness.of("", renamed)
     assert scores.argmax() == 0 and scores[0] > 2 * scores[1]
@@ -196,7 +195,7 @@ def test_other_names_make_no_difference_to_a_form() -> None:
 def test_what_is_missing_is_said_before_anything_starts(
     settings: ContaminationConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bubblewrap.shutil, "which", lambda name: None)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(UserError, match=r"bubblewrap.*contamination\.sandbox\.unsafe=true"):
         make_finder(settings)
     with pytest.raises(UserError, match="needs the file of humaneval"):
