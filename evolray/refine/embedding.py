@@ -8,6 +8,8 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,6 +28,11 @@ EMBEDDINGS = "embeddings"  # 00017.npy: (marked records of the shard, dimensions
 MOST_RECORDS = 500_000  # some 800 MB at 384 dimensions
 MOST_CHARS = 4_000  # of a text: models of this kind read some hundred words
 BATCH = 64
+NO_LIBRARY = (
+    "select.order=embedding needs sentence-transformers; expected pip install 'evolray[embed]' on every node, or "
+    "choose select.order=diverse, which needs no model."
+)
+MODEL = "a folder that every node sees, or a name on the Hub that sentence-transformers can download"
 
 
 @dataclass(frozen=True)
@@ -73,17 +80,22 @@ class EmbedRecords:
         return self.mask[self.offsets[at] : self.offsets[at + 1]]
 
 
+def check_model(model: str) -> None:
+    """Raises UserError, before anything is read, when the library or a model's folder is missing."""
+    if find_spec("sentence_transformers") is None:
+        raise UserError(NO_LIBRARY)
+    if model.startswith(("/", "./", "../", "~")) and not Path(model).expanduser().is_dir():
+        raise UserError(f"select.embedding_model={model}: no such folder; expected {MODEL}.")
+
+
 def embed(texts: Sequence[str], model: str) -> Vectors:
     """(texts, dimensions), of length 1. Raises UserError when the library or the model is missing."""
+    if not texts:
+        return np.zeros((0, 0), np.float32)
     try:
         from sentence_transformers import SentenceTransformer
     except ImportError:
-        raise UserError(
-            "select.order=embedding needs sentence-transformers; expected pip install 'evolray[embed]' on every node, "
-            "or choose select.order=diverse, which needs no model."
-        ) from None
-    if not texts:
-        return np.zeros((0, 0), np.float32)
+        raise UserError(NO_LIBRARY) from None
     encoder = _encoder(SentenceTransformer, model)
     found = encoder.encode(
         [text[:MOST_CHARS] for text in texts],
@@ -99,10 +111,7 @@ def embed(texts: Sequence[str], model: str) -> Vectors:
 def _encoder(kind: Any, model: str) -> Any:
     """One per process; a worker embeds many shards."""
     try:
-        return kind(model)
+        return kind(str(Path(model).expanduser()) if model.startswith("~") else model)
     except Exception as error:
         why = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-        raise UserError(
-            f"select.embedding_model={model}: cannot be loaded ({why}). Expected a folder that every node sees, or a "
-            "name on the Hub that sentence-transformers can download."
-        ) from None
+        raise UserError(f"select.embedding_model={model}: cannot be loaded ({why}). Expected {MODEL}.") from None
