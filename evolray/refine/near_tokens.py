@@ -30,6 +30,7 @@ _CODE = np.uint64(0xC0DE)  # keeps equal runs of words and of code tokens apart
 _TOKEN = re.compile(r"""[^\W_]+(?:\+\+|\#)? | -(?=\s*\d) | [^\w\s.,;:!?'"()\[\]{}`\-…] """, re.VERBOSE)
 _SENTENCE_MARKS = re.compile(r"""[.,;:!?"'`…]+(?=\s|$) | (?:(?<=\s)|^)["'`]+""", re.VERBOSE)
 _MAY_BE_CODE = re.compile(r"[;{}=]|\w\(|\n\s+\w")
+_SENTENCE = re.compile(r"#+ |\W*[A-Z][a-z]*(?: [a-z]+,?){3}")  # begins so; or is a heading
 _DEFINES = frozenset("def class function func fn".split())
 _KEYWORDS = frozenset(
     """and or not in is if elif else for while do switch case default break continue return yield await async pass raise
@@ -89,6 +90,8 @@ def unnamed(tokens: Sequence[str]) -> list[str]:
     What is called and what is an attribute keeps its name unless it is also assigned to or defined here. One name for
     all: numbers by first use would change from the first place on where two programs differ.
     """
+    if not tokens:
+        return []
     before, after = ["", *tokens[:-1]], [*tokens[1:], ""]
     own = {token for token, last, following in zip(tokens, before, after, strict=True) if _is_own(last, following)}
     return [
@@ -102,14 +105,32 @@ def _tokens(parts: Parts) -> tuple[list[str], list[str]]:
     words: list[str] = []
     tokens: list[str] = []
     for text in parts:
-        is_code = bool(_MAY_BE_CODE.search(text)) and looks_like_code(text)
-        prose, code = split_code(text, is_code=is_code)
+        prose, code = _prose_and_code(text)
         words += prose_tokens(prose)
         if code:
             tokens += unnamed(code_tokens(code))
     if not words and not tokens:
         words = [character for text in parts for character in text if not character.isspace()]
     return words, tokens
+
+
+def _prose_and_code(text: str) -> tuple[str, str]:
+    """Fenced programs are code; without fences, the lines that look like code, and what is indented below them.
+
+    What looks like prose stays prose, fenced or not: with its words taken for names, it would resemble any other.
+    """
+    prose, code = split_code(text)
+    if code:
+        return (prose, code) if looks_like_code(code) else (f"{prose}\n{code}", "")
+    if not _MAY_BE_CODE.search(text):
+        return text, ""
+    sides: dict[bool, list[str]] = {False: [], True: []}
+    in_code = False
+    for line in text.splitlines():
+        goes_on = in_code and line[:1].isspace()
+        in_code = goes_on or (not _SENTENCE.match(line) and looks_like_code(line))
+        sides[in_code].append(line)
+    return "\n".join(sides[False]), "\n".join(sides[True])
 
 
 def _is_own(last: str, following: str) -> bool:
