@@ -96,9 +96,9 @@ def _summary(facts: CardFacts) -> str:
     evolved = sum(number for generation, number in generations.items() if generation != "0")
     return (
         f"{counts.get('mix', 0):,} instructions with responses, some {counts.get('tokens', 0):,} tokens (four "
-        f"characters counted as one), selected from {facts.manifest.records:,} records. {evolved:,} of the instructions were "
-        "evolved from others (Evol-Instruct, arXiv 2304.12244). Made by evolray: the records are in `pool/`, every "
-        "record that is not among them is in `dropped/` with its reason, the settings in `run.yaml`."
+        f"characters counted as one), selected from {facts.manifest.records:,} records. Of the instructions, "
+        f"{evolved:,} were evolved from others (Evol-Instruct, arXiv 2304.12244). Made by evolray: the records are "
+        "in `pool/`, every record that is not among them is in `dropped/` with its reason, the settings in `run.yaml`."
     )
 
 
@@ -121,8 +121,8 @@ def _teachers(teachers: Mapping[str, int]) -> str:
     simulated = sum(number for name, number in teachers.items() if name.startswith(SIMULATED))
     if simulated:
         parts.append(
-            f"**{simulated:,} responses are by evolray's simulated teacher, which works by rule and understands "
-            "nothing. They are for trying things out: do not train on them.**"
+            f"**Written by evolray's simulated teacher, which works by rule and understands nothing: {simulated:,}. "
+            "These are for trying things out; do not train on them.**"
         )
     return "\n\n".join(parts)
 

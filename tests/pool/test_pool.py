@@ -1,15 +1,18 @@
 """Reading a run back: records, lineages, tables and totals, and clear words when something is not there."""
 
+import io
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from evolray.errors import UserError
 from evolray.pool.accounts import Accounts
 from evolray.pool.layout import LocalFolder
 from evolray.pool.manifest import Manifest, write_manifest
-from evolray.pool.pool import Pool
-from evolray.pool.shards import ELIMINATED, FAILED, POOL, SCHEMAS, SEEDS, encode, write_shard
+from evolray.pool.pool import Pool, is_run
+from evolray.pool.shards import ELIMINATED, FAILED, POOL, SCHEMAS, SEEDS, encode, read_table, write_shard
 from evolray.records import SEED, Eliminated, Failed, Outcome, Record, Seed, Turn
 
 CONTEXT = (Turn("user", "Name a tree."), Turn("assistant", "Oak."))
@@ -169,6 +172,42 @@ def test_a_frame_has_a_row_per_record(run: str) -> None:
     assert list(frame["id"])[-1] == f"{RIVER}.g0"
     assert len(frame) == 6
     assert list(frame.columns) == SCHEMAS[POOL].names
+
+
+def test_columns_that_all_shards_have_besides_stay(run: str) -> None:
+    """A refine run's pool has such; one that only some shards have cannot be in a table of all."""
+    folder = LocalFolder(run)
+    for shard, columns in ((0, {"difficulty": 3, "only_here": 1}), (1, {"difficulty": 4})):
+        table = read_table(folder, f"pool/{shard:05d}.parquet")
+        for name, value in columns.items():
+            table = table.append_column(name, pa.array([value] * len(table), pa.int8()))
+        sink = io.BytesIO()
+        pq.write_table(table, sink)
+        folder.write(f"pool/{shard:05d}.parquet", sink.getvalue())
+    pool = Pool(run)
+    assert pool.to_arrow().schema.names == [*SCHEMAS[POOL].names, "difficulty"]
+    assert set(pool.to_pandas()["difficulty"]) == {3, 4}
+    assert pool.digest() == pool.manifest.digest
+    assert len(list(pool.records())) == 6
+
+
+def test_a_manifest_that_was_edited_is_named(run: str) -> None:
+    (Path(run) / "manifest.json").write_text("[]")
+    with pytest.raises(UserError, match=r"manifest\.json cannot be read"):
+        _ = Pool(run).manifest
+
+
+@pytest.mark.parametrize("name", ["data.json", "data.jsonl", "data.json.gz", "hf:name:split", "s3://b/data.parquet"])
+def test_a_file_is_no_run(name: str) -> None:
+    assert not is_run(name)
+
+
+def test_a_run_is_one_before_its_first_shard(run: str, tmp_path: Path) -> None:
+    assert is_run(run)
+    LocalFolder(str(tmp_path / "begun")).write("seeds/00000.parquet", b"")
+    assert is_run(str(tmp_path / "begun"))
+    (tmp_path / "empty").mkdir()
+    assert not is_run(str(tmp_path / "empty")) and not is_run(str(tmp_path / "nowhere"))
 
 
 def test_a_pool_says_what_it_is(run: str) -> None:

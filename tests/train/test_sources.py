@@ -15,7 +15,7 @@ from evolray.pool.manifest import Manifest, write_manifest
 from evolray.pool.shards import write_shard
 from evolray.records import SEED, Outcome, Record
 from evolray.train.examples import Example, Rejected
-from evolray.train.sources import Source, find_sources, is_run, read
+from evolray.train.sources import Source, find_sources, read
 
 ROOTS = [letter * 16 for letter in "abc"]
 
@@ -161,11 +161,3 @@ def test_a_file_has_no_generations(tmp_path: Path) -> None:
     path.write_text(json.dumps(ENTRIES))
     with pytest.raises(UserError, match=r"generations=\[1\]: .*data\.json is no evolve run"):
         find_sources(config(path, generations=[1]))
-
-
-def test_a_run_is_told_from_a_file(pool: Path, tmp_path: Path) -> None:
-    (tmp_path / "folder").mkdir()
-    assert is_run(str(pool))
-    assert not any(
-        map(is_run, (str(tmp_path / "folder"), str(tmp_path / "none"), "hf:name:split", "s3://b/data.jsonl.gz"))
-    )
