@@ -39,7 +39,7 @@ class Composition:
     def table(self, name: str) -> Table | None:
         """None where there is nothing to compare: no value, or a single one."""
         before, after = self.before[name], self.after[name]
-        if len(before) < 2 and name not in ("difficulty", "skills") or not before:
+        if not before or (len(before) == 1 and name not in ("difficulty", "skills")):
             return None
         numeric = name in ("generation", "difficulty")
         values = sorted(before, key=lambda value: value if numeric else (-before[value], value))

@@ -40,7 +40,8 @@ class Examples:
         whys, ids = table[WHY[fate][0]].to_pylist(), table["id"].to_pylist()
         self.counts.update((fate, why) for why in whys)
         for why in sorted(set(whys)):
-            own = [(random_key(self._seed, why, ids[row]), ids[row], row) for row in range(len(ids)) if whys[row] == why]
+            mine = [row for row, one in enumerate(whys) if one == why]
+            own = [(random_key(self._seed, why, ids[row]), ids[row], row) for row in mine]
             best = heapq.nsmallest(self._number, own)
             outcomes = rows_of(table, fate, [row for _, _, row in best])
             parents = _texts(kept, [one.parent_id for one in outcomes]) if fate == "eliminated" else {}

@@ -100,7 +100,7 @@ class Sample:
         if key >= self._limit:
             return
         if root not in self._taken:
-            self._taken[root] = Lineage(*map(visible, root))
+            self._taken[root] = Lineage(visible(root[0]), visible(root[1]))
             heapq.heappush(self._largest, (-key, root))
         lineage = self._taken[root]
         before = lineage.size

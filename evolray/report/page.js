@@ -115,7 +115,8 @@
 
   async function search() {
     const mine = ++turn;
-    terms = parse(byId("query").value);
+    const query = byId("query").value;
+    terms = parse(query);
     if (terms.length && !(await openTexts(mine))) return;
     const wanted = wantedNumbers();
     matches = [];
@@ -127,6 +128,7 @@
     list();
     const all = number(index.entries.length);
     status(matches.length === index.entries.length ? `${all} lineages` : `${number(matches.length)} of ${all} lineages`);
+    byId("status").dataset.query = query;
     if (selected >= 0 && terms.length) select(selected, false);
   }
 

@@ -27,8 +27,8 @@ def render(content: Content, packed: Packed, show_command: str) -> str:
         "base-uri 'none'; form-action 'none'"
     )
     html: str = _template().render(
-        page=content, packed=packed, pieces=(packed.index, *packed.chunks), policy=policy, style=style, script=script, show_command=show_command,
-        sections=[section for section in content.sections if not section.is_empty],
+        page=content, packed=packed, pieces=(packed.index, *packed.chunks), policy=policy, style=style, script=script,
+        show_command=show_command, sections=[section for section in content.sections if not section.is_empty],
     )  # fmt: skip
     return html
 

@@ -16,9 +16,10 @@ from evolray.records import Eliminated, Failed, Outcome, Record, Seed, record_id
 def kept(root: str, generation: int, instruction: str, response: str = "Yes.", parent: int | None = None) -> Record:
     """`parent`: the generation it was evolved from; the one before when nothing is said."""
     before = generation - 1 if parent is None else parent
+    parent_id, operator = (record_id(root, before), "deepen") if generation else (None, "seed")
     return Record(
-        root, generation, record_id(root, before) if generation else None, "open", "deepen" if generation else "seed", "",
-        instruction, response, teacher="simulated", prompt_tokens=10, completion_tokens=5, attempts=min(generation, 1),
+        root, generation, parent_id, "open", operator, "", instruction, response, teacher="simulated",
+        prompt_tokens=10, completion_tokens=5, attempts=min(generation, 1),
     )  # fmt: skip
 
 
