@@ -111,16 +111,16 @@ class FindPassing:
             if program is None:
                 continue
             counts["programs"] += 1
-            for task in self.likely(program, f"{row['instruction']}\n{row['response']}"):
+            for task in self.likely(program, row["instruction"], row["response"] or ""):
                 passed = trial.passing(task, program)
                 if passed is not None:
                     yield _leak(task, program, passed, place)
             return
 
-    def likely(self, program: Program, text: str) -> list[Task]:
-        """The tasks to try the program on, the likeliest first; `text` is what stands around it."""
+    def likely(self, program: Program, instruction: str, response: str) -> list[Task]:
+        """The tasks to try the program of a record on, the likeliest first."""
         names = {function.name.rpartition(".")[2] for function in program.functions}
-        scores = self._likeness.of(text, program.source).tolist()
+        scores = self._likeness.of(instruction, response, program.source).tolist()
         fitting = [
             (task.entry_point in names, score, task)
             for task, score in zip(self.tasks, scores, strict=True)

@@ -2,7 +2,12 @@
 
 A problem's question is the words of its text, its form the names in its reference solution and runs of three of that
 program's tokens with the chosen names numbered (so that other names make no difference). Each counts by how rare it is
-among the problems. A program is as like a problem as the cosines of both together.
+among the problems. A program is as like a problem as the cosines of both together, the better of its instruction and
+its response counting for the question.
+
+Measured with other solutions to 403 problems of HumanEval and MBPP (those of the plus sets), every name replaced: the
+right one of 664 problems is among the first three of 402 when the question stands before, of 398 when a third of its
+words is missing, of 250 when there is none.
 """
 
 import math
@@ -34,11 +39,13 @@ class Vectors:
         self._rows /= np.where(lengths > 0, lengths, 1)
         self._columns = np.ascontiguousarray(self._rows.T)
 
-    def cosines(self, features: set[str]) -> Floats:
-        """With each problem (P). What occurs in no problem does not count."""
+    def cosines(self, features: set[str], with_unknown: bool = False) -> Floats:
+        """With each problem (P). `with_unknown`: what occurs in no problem counts as the rarest that does, so that a
+        text of other words is like none of them."""
         at = self._at(features)
         weights = self._weights[at]
-        length = float(np.linalg.norm(weights))
+        unknown = (len(features) - len(at)) * float(self._weights.max()) ** 2 if with_unknown and len(at) else 0.0
+        length = math.sqrt(float(weights @ weights) + unknown)
         found: Floats = weights @ self._columns[at] if length else np.zeros(len(self._rows), np.float32)
         return found / (length or 1.0)
 
@@ -52,9 +59,11 @@ class Likeness:
         self._questions = Vectors([set(words(question)) for question, _ in problems])
         self._forms = Vectors([form(code) for _, code in problems])
 
-    def of(self, text: str, program: str) -> Floats:
-        """To each problem (P), 0 to 2, of a program and the text around it."""
-        return self._questions.cosines(set(words(text))) + self._forms.cosines(form(program))
+    def of(self, instruction: str, response: str, program: str) -> Floats:
+        """To each problem (P), 0 to 2, of a program and the texts around it."""
+        asked, said = (self._questions.cosines(set(words(text)), True) for text in (instruction, response))
+        alike: Floats = np.maximum(asked, said) + self._forms.cosines(form(program))
+        return alike
 
 
 def form(code: str) -> set[str]:

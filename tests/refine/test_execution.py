@@ -172,24 +172,24 @@ def test_the_likeliest_problem(settings: ContaminationConfig, program: str, text
     settings.candidates = 1
     found = program_in(program)
     assert found is not None
-    assert [task.problem.id for task in made(settings).likely(found, text)] == likely
+    assert [task.problem.id for task in made(settings).likely(found, text, program)] == likely
 
 
 def test_more_candidates_are_more_problems(settings: ContaminationConfig) -> None:
     found = program_in("def f(word):\n    return sum(c in 'aeiou' for c in word)")
     assert found is not None
     finder = made(settings)
-    assert finder.likely(found, "the vowels")[0].problem.id == "8"
-    assert len(finder.likely(found, "count the largest of the letters of a word")) == 3
+    assert finder.likely(found, "the vowels", "")[0].problem.id == "8"
+    assert len(finder.likely(found, "count the largest of the letters of a word", "")) == 3
     assert pickle.loads(pickle.dumps(finder)).tasks == finder.tasks
 
 
 def test_other_names_make_no_difference_to_a_form() -> None:
     likeness = Likeness([("", str(one["code"])) for one in MBPP] + [("", "def f(x):\n    return x")])
     renamed = "def g(w, k):\n    return ''.join(q * k for q in w)"
-    scores = likeness.of("", renamed)
+    scores = likeness.of("", "", renamed)
     assert scores.argmax() == 0 and scores[0] > 2 * scores[1]
-    assert likeness.of("", "").tolist() == [0, 0, 0]
+    assert likeness.of("", "", "").tolist() == [0, 0, 0]
 
 
 def test_what_is_missing_is_said_before_anything_starts(
