@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from evolray.report.readers import EvolveNumbers
-from evolray.report.style import FONTS, SOFT, compact, joined, look, new_figure, nothing, plain, shorten, words
+from evolray.report.style import FONTS, SOFT, brief, compact, joined, look, new_figure, nothing, plain, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,7 +16,7 @@ CAPTION = (
     "Those whose calls failed are not counted."
 )
 ALL = "all"
-MOST_GENERATIONS = 10  # beside each other; of more, the first
+MOST_GENERATIONS, MOST_OPERATORS = 8, 16  # that have cells; what is beyond is in "all" alone
 
 
 def draw(run: EvolveNumbers) -> "Figure":
@@ -25,6 +25,7 @@ def draw(run: EvolveNumbers) -> "Figure":
     names = [operator for operator in run.made() if any(_cell(run, operator, None))]
     if not names:
         return nothing(TITLE, "No instruction was evolved in this run.")
+    del names[MOST_OPERATORS:]
     names.sort(key=lambda name: (-acceptance(*_cell(run, name, None)), name))
     with look():
         figure = new_figure(1.35 + 0.4 * (len(names) + 1), TITLE)
@@ -39,7 +40,7 @@ def draw(run: EvolveNumbers) -> "Figure":
 
 def alt(run: EvolveNumbers) -> str:
     kept, eliminated = _cell(run, None, None)
-    each = (f"{words(name)} {100 * acceptance(*_cell(run, name, None)):.0f} %" for name in run.made())
+    each = (f"{brief(name)} {100 * acceptance(*_cell(run, name, None)):.0f} %" for name in run.made())
     return f"Kept {kept:,} of {kept + eliminated:,} evolved instructions. By operator: {joined([*each])}."
 
 
@@ -77,7 +78,7 @@ def _scale(ax: "Axes", names: Sequence[str], generations: Sequence[int]) -> None
     ax.set_xlim(-0.5, len(generations) + 0.62)
     ax.set_ylim(len(names) + 0.62, -0.5)  # the first on top
     ax.set_xticks([*range(len(generations)), len(generations) + 0.12], [*map(str, generations), ALL])
-    ax.set_yticks([*range(len(names)), len(names) + 0.12], [*(shorten(words(name)) for name in names), ALL])
+    ax.set_yticks([*range(len(names)), len(names) + 0.12], [*(shorten(brief(name)) for name in names), ALL])
     ax.xaxis.tick_top()
     ax.xaxis.set_label_position("top")
     ax.set_xlabel("generation")

@@ -17,6 +17,7 @@ from evolray.report.style import (
     INK,
     ORANGE,
     SOFT,
+    brief,
     compact,
     joined,
     look,
@@ -24,7 +25,6 @@ from evolray.report.style import (
     nothing,
     plain,
     shorten,
-    words,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _draw_operators(ax: "Axes", operators: Mapping[str, Counter[int]]) -> None:
             f"{middle:.1f}", (middle + half, at), xytext=(5, 0), textcoords="offset points", va="center",
             fontsize=FONTS - 1,
         )  # fmt: skip
-    ax.set_yticks(range(len(names)), [shorten(words(name), 22) for name in names])
+    ax.set_yticks(range(len(names)), [shorten(brief(name), 22) for name in names])
     ax.set_ylim(-0.6, len(names) - 0.4)
     ends = [mean(judged[name]) + sign * half_width(judged[name]) for name in names for sign in (-1, 1)]
     ax.set_xlim(max(min(ends) - 0.4, 0.9), min(max(ends) + 0.9, 10.6))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from evolray.records import SEED
 from evolray.report.flow import Column, Stratum, draw_flow
 from evolray.report.readers import FAILED, KEPT, EvolveNumbers
-from evolray.report.style import COLORS, GREY, INK, compact, look, new_figure, nothing, shorten, words
+from evolray.report.style import COLORS, GREY, INK, brief, compact, look, new_figure, nothing, shorten
 from evolray.report.style import FAILED as FAILED_COLOR
 from evolray.report.style import KEPT as KEPT_COLOR
 
@@ -98,7 +98,7 @@ def _named(colors: Mapping[str, str], fate: str) -> str:
 
 def _label(key: str, number: int, in_full: bool) -> str:
     """Names only beside the last column."""
-    return f"{words(key)}  {compact(number)}" if in_full else compact(number) if key == KEPT else ""
+    return f"{shorten(brief(key))}  {compact(number)}" if in_full else compact(number) if key == KEPT else ""
 
 
 def _draw_operators(ax: "Axes", run: EvolveNumbers) -> None:
@@ -114,9 +114,9 @@ def _draw_operators(ax: "Axes", run: EvolveNumbers) -> None:
         ended[ending] += number
     names = [name for name in (*frequent, OTHER_OPERATORS) if name in made]
     total = sum(made.values()) or 1
-    left = (Stratum(name, made[name], "#8c95a0", f"{shorten(words(name))}  {compact(made[name])}") for name in names)
+    left = (Stratum(name, made[name], "#8c95a0", f"{shorten(brief(name))}  {compact(made[name])}") for name in names)
     right = (
-        Stratum(key, ended[key], color, f"{words(key)}  {compact(ended[key])}  ({100 * ended[key] / total:.1f} %)")
+        Stratum(key, ended[key], color, f"{_label(key, ended[key], True)}  ({100 * ended[key] / total:.1f} %)")
         for key, color in colors.items()
     )
     columns = (Column(tuple(left), "operator", labels_left=True), Column(tuple(right), "fate"))

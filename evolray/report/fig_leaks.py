@@ -10,6 +10,7 @@ from evolray.report.style import (
     ORANGE,
     SOFT,
     YELLOW,
+    brief,
     compact,
     joined,
     look,
@@ -42,7 +43,7 @@ def totals(run: RefineNumbers) -> dict[str, int]:
 
 
 def alt(run: RefineNumbers) -> str:
-    each = [f"{name} {number:,}" for name, number in totals(run).items()]
+    each = [f"{brief(name)} {number:,}" for name, number in totals(run).items()]
     return f"Records with leaks by benchmark: {joined(each) or 'none was looked for'}."
 
 

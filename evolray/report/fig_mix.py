@@ -11,6 +11,7 @@ from evolray.report.style import (
     FONTS,
     GREY,
     SOFT,
+    brief,
     compact,
     joined,
     look,
@@ -18,7 +19,6 @@ from evolray.report.style import (
     nothing,
     plain,
     shorten,
-    words,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def alt(run: RefineNumbers) -> str:
 
 def skills_alt(run: RefineNumbers) -> str:
     found = bars(run.skills.get("judged", Counter()), run.skills.get("mix", Counter()), "skill", MOST_SKILLS)
-    return f"Named for judged records: {joined([f'{bar.name} {bar.before:,}' for bar in found])}."
+    return f"Named for judged records: {joined([f'{brief(bar.name)} {bar.before:,}' for bar in found])}."
 
 
 def draw_skills(run: RefineNumbers) -> "Figure":
@@ -104,7 +104,7 @@ def bars(before: Mapping[Any, int], after: Mapping[Any, int], kind: str, most: i
 def _bar_name(kind: str, key: Any) -> str:
     if kind == "generation" and key == 0:
         return "seeds"
-    return shorten(words(str(key)) if kind == "operator" else str(key)) or "(none)"
+    return (brief(key) if kind == "operator" else str(key)) or "(none)"
 
 
 def _draw_panel(ax: "Axes", found: list[Bar], all_before: int, all_after: int) -> None:
@@ -120,7 +120,7 @@ def _draw_panel(ax: "Axes", found: list[Bar], all_before: int, all_after: int) -
             f"{compact(bar.after)} of {compact(bar.before)}", (1, at), xycoords=("axes fraction", "data"), ha="right",
             va="center", fontsize=FONTS - 1, color=SOFT,
         )  # fmt: skip
-    ax.set_yticks(range(len(found)), [bar.name for bar in found])
+    ax.set_yticks(range(len(found)), [shorten(bar.name) for bar in found])
     ax.set_ylim(len(found) - 0.5, -0.5)
     ax.set_xlim(0, most * 1.45 or 1)
     ax.set_xticks([])

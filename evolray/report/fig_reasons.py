@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from evolray.report.fig_flow import OTHER, fates
 from evolray.report.readers import EvolveNumbers
-from evolray.report.style import FONTS, GREY, SOFT, compact, joined, look, new_figure, nothing, plain, shorten, words
+from evolray.report.style import FONTS, GREY, SOFT, brief, compact, joined, look, new_figure, nothing, plain, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,7 +19,7 @@ MOST_REASONS = 14
 
 def alt(run: EvolveNumbers) -> str:
     counts = run.eliminated()
-    return f"Eliminated: {joined([f'{words(reason)} {counts[reason]:,}' for reason in counts])}."
+    return f"Eliminated: {joined([f'{brief(reason)} {counts[reason]:,}' for reason in counts])}."
 
 
 def draw(run: EvolveNumbers) -> "Figure":
@@ -33,7 +33,7 @@ def draw(run: EvolveNumbers) -> "Figure":
         left, right = figure.subplots(1, 2, sharey=True, width_ratios=(1, 0.35 + 0.17 * len(operators)))
         _draw_bars(left, run, reasons, counts, made.total())
         _draw_cells(right, run, reasons, operators, made)
-        left.set_yticks(range(len(reasons)), [shorten(words(reason)) for reason in reasons])
+        left.set_yticks(range(len(reasons)), [shorten(brief(reason)) for reason in reasons])
         left.set_ylim(len(reasons) - 0.5, -0.5)
         return figure
 
@@ -74,7 +74,7 @@ def _draw_cells(ax: "Axes", run: EvolveNumbers, reasons: list[str], operators: l
                 right, down, text, ha="center", va="center", fontsize=FONTS - 1.5, color="#3b1700" if share else SOFT
             )
     ax.set_xlim(-0.5, len(operators) - 0.5)
-    ax.set_xticks(range(len(operators)), [shorten(words(operator), 22) for operator in operators])
+    ax.set_xticks(range(len(operators)), [shorten(brief(operator), 22) for operator in operators])
     ax.tick_params(axis="x", labelrotation=35, labelsize=FONTS - 1)
     for label in ax.get_xticklabels():
         label.set_horizontalalignment("right")

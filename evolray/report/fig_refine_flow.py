@@ -13,13 +13,13 @@ from evolray.report.style import (
     PINK,
     SKY,
     YELLOW,
+    brief,
     compact,
     joined,
     look,
     new_figure,
     nothing,
     shorten,
-    words,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def draw(run: RefineNumbers) -> "Figure":
 
 
 def alt(run: RefineNumbers) -> str:
-    gone = [f"{words(name)} {number:,}" for step in reasons(run).values() for name, number in step.items()]
+    gone = [f"{brief(name)} {number:,}" for step in reasons(run).values() for name, number in step.items()]
     return f"{run.records:,} records came in, {run.mix:,} are in the mix. Dropped: {joined(gone) or 'none'}."
 
 
@@ -95,7 +95,7 @@ def _columns(run: RefineNumbers) -> tuple[list[Column], Counter[tuple[int, str, 
         name = f"in the mix  {compact(left)}" if last else compact(left)
         strata = [Stratum(IN, left, BLUE, name)]
         strata += [
-            Stratum(reason, number, _color(step, reason), f"{words(reason)}  {compact(number)}")
+            Stratum(reason, number, _color(step, reason), f"{shorten(brief(reason))}  {compact(number)}")
             for reason, number in dropped.items()
         ]
         columns.append(Column(tuple(strata), step, has_main=True))

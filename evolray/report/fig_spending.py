@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from evolray.report.blocks import money
 from evolray.report.readers import KEPT, EvolveNumbers
 from evolray.report.style import BLUE, FONTS, SKY, SOFT, compact, look, new_figure, nothing, plain
 
@@ -90,11 +91,6 @@ def _draw_purposes(ax: "Axes", run: EvolveNumbers) -> None:
     ax.set_xticks([])
     ax.set_title("all tokens, by purpose", fontsize=FONTS)
     plain(ax)
-
-
-def money(amount: float) -> str:
-    """Without a currency: the config's prices have none."""
-    return f"{amount:,.2f}" if amount >= 0.01 else f"{amount:.2g}"
 
 
 def _key() -> "tuple[list[Artist], list[str]]":

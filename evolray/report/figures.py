@@ -55,12 +55,14 @@ class FigureEntry:
     figure: "Figure"
 
 
-def figures(run: str) -> dict[str, FigureEntry]:
+def figures(run: str | EvolveNumbers | RefineNumbers) -> dict[str, FigureEntry]:
     """Those that the run has data for, by name, in the order in which a page shows them.
 
     Raises UserError when `run` is no run of evolve or refine, or one of its files cannot be read.
     """
-    return _of_refine(read_refined(run)) if stage_of(run) == REFINE else _of_evolve(read_evolved(run))
+    if isinstance(run, str):
+        run = read_refined(run) if stage_of(run) == REFINE else read_evolved(run)
+    return _of_refine(run) if isinstance(run, RefineNumbers) else _of_evolve(run)
 
 
 # --- of an evolve run ---

@@ -7,9 +7,13 @@ threads do not meet. Colours are those of Okabe and Ito, which colour-blind read
 
 import io
 import re
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from evolray.report.texts import one_line, visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,6 +25,7 @@ COLORS = (BLUE, YELLOW, GREEN, PINK, SKY, ORANGE, "#6f5aa8", "#7a6a4f", GREY)
 KEPT, FAILED = BLUE, "#3d444d"
 WIDTH = 7.0  # inches
 DOTS_PER_INCH = 100  # of a screen; files have twice as many
+MOST_LETTERS = 60
 FONTS = 9.0  # points
 LOOK = {
     "font.size": FONTS,
@@ -51,11 +56,17 @@ _PATH, _LONG = re.compile(r' d="[^"]*"'), re.compile(r"(\d+\.\d\d)\d+")
 _HEAD = re.compile(r"<metadata>.*?</metadata>|<defs>\s*<style[^>]*>.*?</style>\s*</defs>|<!--.*?-->", re.DOTALL)
 
 
-def look() -> Any:
-    """A context in which matplotlib draws as a report does, and after which it is as before."""
+@contextmanager
+def look() -> Iterator[None]:
+    """In which matplotlib draws as a report does, and after which it is as before.
+
+    A letter that the font lacks is drawn as a box; nobody needs a warning about it.
+    """
     import matplotlib as mpl
 
-    return mpl.rc_context(LOOK)  # type: ignore[arg-type]
+    with mpl.rc_context(LOOK), warnings.catch_warnings():  # type: ignore[arg-type]
+        warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)
+        yield
 
 
 def new_figure(height: float, title: str) -> "Figure":
@@ -87,16 +98,14 @@ def plain(ax: "Axes", *, grid: str = "") -> None:
         ax.grid(axis=grid)  # type: ignore[arg-type]
 
 
-def words(name: str) -> str:
-    """An operator's or a reason's name for people."""
-    return name.replace("_", " ")
+def brief(name: str) -> str:
+    """An operator's or a reason's name for people, on one line and of some length at most."""
+    return one_line(name.replace("_", " "), MOST_LETTERS)
 
 
 def shorten(text: str, most: int = 28) -> str:
-    """For names that users choose: one line, printable, without the signs that matplotlib takes for formulas."""
-    clean = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
-    clean = clean if len(clean) <= most else clean[: most - 1] + "…"
-    return clean.replace("$", r"\$")
+    """For names that users choose: one line, without invisible characters, and no formula for matplotlib."""
+    return one_line(text, most).replace("$", r"\$")
 
 
 def compact(number: float) -> str:
@@ -133,11 +142,12 @@ def to_svg(figure: "Figure", name: str = "", alt: str = "") -> str:
     svg = _HEAD.sub("", file.getvalue()[file.getvalue().index("<svg") :])
     svg = _STYLE.sub(lambda found: _attributes(found[1]), svg)
     svg = _PATH.sub(lambda found: _LONG.sub(r"\1", found[0]), svg)  # a hundredth of a point is enough
+    svg = svg.replace("DejaVuSans-Bold-", "b").replace("DejaVuSans-", "r")  # thousands of references to letters
     svg = _ID.sub(lambda found: f"{found[1]}{name}-", svg) if name else svg
     view = re.search(r'viewBox="[^"]*"', svg)
     head = (
         '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
-        f'{view[0] if view else ""} width="100%" role="img" aria-label="{escape(alt)}" '
+        f'{view[0] if view else ""} width="100%" role="img" aria-label="{escape(visible(alt))}" '
         'stroke-linejoin="round" stroke-linecap="butt">'
     )
     return head + re.sub(r"\s*\n\s*", "\n", svg[svg.index(">") + 1 :]).strip() + "\n"

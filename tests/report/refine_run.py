@@ -21,7 +21,7 @@ def record(root: int, generation: int, **others: Any) -> dict[str, Any]:
     operator = others.pop("operator", OPERATORS[(root + generation) % len(OPERATORS)] if generation else "seed")
     return {
         "id": f"{root_id}.g{generation}", "root_id": root_id, "parent_id": None, "generation": generation,
-        "domain": "open", "operator": operator, "variant": "", "instruction": f"Instruction {root}.", "response": "Yes.",
+        "domain": "open", "operator": operator, "variant": "", "instruction": f"Do {root}.", "response": "Yes.",
         "context": [], "teacher": "simulated", "prompt_tokens": 10, "completion_tokens": 5, "attempts": 1,
         "source": "alpaca", **others,
     }  # fmt: skip
@@ -40,7 +40,8 @@ def write_run(
     """`shards` hold rows of records/ with what became of each: `reason`, "" for the mix; `difficulty`, `skills`,
     `words`, `constraints`, `steps` where they were measured."""
     folder = open_folder(run)
-    config = {"near_duplicates": {"enabled": True, "threshold": 0.7}, "contamination": {"benchmarks": dict.fromkeys(benchmarks, "x")}}
+    looked_for = {"benchmarks": dict.fromkeys(benchmarks, "x.jsonl")}
+    config = {"near_duplicates": {"enabled": True, "threshold": 0.7}, "contamination": looked_for}
     folder.write("run.yaml", yaml.safe_dump({"config": config}).encode())
     folder.write("manifest.json", json.dumps({"stage": "refine"}).encode())
     offset = 0
@@ -83,7 +84,7 @@ def large_run(run: str, records: int = 2000, shards: int = 4, seed: int = 0) -> 
         row = record(
             number, generation, source=random.choice(("alpaca", "code", "code", "runs/math", "own $x$")),
             domain=random.choice(("open", "code")), reason=reason,
-            difficulty=None if random.random() < 0.02 else min(10, max(1, round(random.gauss(3 + 0.9 * generation, 1.6)))),
+            difficulty=_difficulty(random, generation),
             skills=random.sample(SKILLS, random.randint(1, 3)), words=random.randint(5, 30) + 12 * generation,
             constraints=random.randint(0, 2) + generation // 2, steps=random.randint(0, 4),
         )  # fmt: skip
@@ -104,6 +105,11 @@ def large_run(run: str, records: int = 2000, shards: int = 4, seed: int = 0) -> 
         run, [rows[at * each : (at + 1) * each] for at in range(shards)], leaks=leaks, executions=executions,
         clusters=clusters, benchmarks=("humaneval", "mbpp", "gsm8k", "math", "mt_bench"),
     )  # fmt: skip
+
+
+def _difficulty(random: Random, generation: int) -> int | None:
+    score = round(random.gauss(3 + 0.9 * generation, 1.6))
+    return None if random.random() < 0.02 else min(10, max(1, score))
 
 
 def _measured(row: dict[str, Any]) -> dict[str, Any]:
