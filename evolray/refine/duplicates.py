@@ -95,6 +95,7 @@ def _near(
         turn += 1
         known = len(pairs)
         pairs = _collect(folder, step, pairs)
+        folder.remove(step.files)
         stays = resolve(pairs, len(index))
         follows = np.zeros(len(index), np.bool_)
         follows[members_of(pairs)] = True

@@ -20,6 +20,7 @@ from evolray.refine.signatures import matches_needed, rows_per_band
 from evolray.refine.step import Counts
 from evolray.refine.tables import write_array
 
+_MEGABYTE = 1_000_000
 _BYTES_PER_RECORD = 100  # of a unit that finds all its records in buckets: keys, ranks, buckets, pairs
 _TABLE_BITS = np.uint64(22)
 
@@ -44,7 +45,7 @@ class FindPairs:
     @property
     def ranges(self) -> int:
         """Into how many parts each band is cut."""
-        return -(-len(self.index) * _BYTES_PER_RECORD // (self.memory_mb * 500_000))
+        return -(-len(self.index) * _BYTES_PER_RECORD // (self.memory_mb * _MEGABYTE // 2))
 
     @property
     def units(self) -> range:
@@ -72,7 +73,7 @@ class FindPairs:
     @property
     def _most_members(self) -> int:
         """Whose signatures are held at once."""
-        return max(2, self.memory_mb * 250_000 // (self.config.permutations + 64))
+        return max(2, self.memory_mb * _MEGABYTE // 4 // (self.config.permutations + 64))
 
     def _buckets(self, folder: Folder, band: int, part: int) -> tuple[Rows, Rows]:
         """Ranks and bucket numbers of all records that share their hash with another, by bucket and rank.

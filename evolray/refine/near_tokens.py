@@ -31,16 +31,23 @@ _TOKEN = re.compile(r"""[^\W_]+(?:\+\+|\#)? | -(?=\s*\d) | [^\w\s.,;:!?'"()\[\]{
 _SENTENCE_MARKS = re.compile(r"""[.,;:!?"'`…]+(?=\s|$) | (?:(?<=\s)|^)["'`]+""", re.VERBOSE)
 _MAY_BE_CODE = re.compile(r"[;{}=]|\w\(|\n\s+\w")
 _SENTENCE = re.compile(r"#+ |\W*[A-Z][a-z]*(?: [a-z]+,?){3}")  # begins so; or is a heading
-_DEFINES = frozenset("def class function func fn".split())
+# Where a program introduces names, in its tokens joined by spaces.
+_TYPES = "int|long|short|float|double|char|bool|boolean|auto|string|String|let|var|val|const|as|catch"
+_INTRODUCED = re.compile(
+    rf"""\b(?:class|struct|interface|enum)\ (\w+)
+        | \b(?:def|function|func|fn)\ (\w*\ ?\([^)]{{0,300}})
+        | \blambda\ ([^:]{{0,100}}) | ([\w$]+)\ =>
+        | \bfor\ \(?\ ?((?:\w+\ ,\ ){{0,5}}\w+)\ (?:in|of)\b
+        | (?<!\w)(?<!\.\ )((?:[\w$]+\ ,\ ){{0,5}}[\w$]+)\ (?::?=|[-+*/%]=)(?!\S)
+        | \b(?:{_TYPES})\ (?:[][*&>(]\ ?){{0,4}}(\w+)""",
+    re.VERBOSE,
+)
+_NAME = re.compile(r"[^\W\d]\w*|\$\w+")
 _KEYWORDS = frozenset(
-    """and or not in is if elif else for while do switch case default break continue return yield await async pass raise
-    throw throws try except finally with as lambda del global nonlocal assert import from package using namespace new
-    delete sizeof instanceof typeof extends implements def function class func fn interface struct enum let var const
-    val public private protected static final abstract virtual override void int long short float double char bool
-    boolean byte unsigned signed string String auto of then end begin self this None True False null true false
-    select where group order by insert into update set create table join on distinct having limit SELECT FROM WHERE
-    GROUP ORDER BY INSERT INTO UPDATE SET CREATE TABLE JOIN ON DISTINCT HAVING LIMIT AND OR NOT IN AS
-    """.split()
+    """and or not in is if elif else for while do switch case default break continue return yield await async try except
+    with as lambda del global import from new def function class func fn struct interface enum let var val const auto
+    int long short float double char bool boolean string String void unsigned str list dict tuple set object self this
+    None True False null true false""".split()
 )
 _STRAIGHT = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "–": "-", "—": "-", "−": "-"})
 
@@ -85,19 +92,14 @@ def prose_tokens(text: str) -> list[str]:
 
 
 def unnamed(tokens: Sequence[str]) -> list[str]:
-    """Code tokens with one name in place of all that its author chose: of variables, of functions that it defines.
+    """Code tokens with one name in place of all that the code itself introduces.
 
-    What is called and what is an attribute keeps its name unless it is also assigned to or defined here. One name for
-    all: numbers by first use would change from the first place on where two programs differ.
+    Numbers by first use would change from the first place on where two programs differ. What is found is a guess, good
+    for many languages: variables, parameters, functions and classes; what is called or queried from elsewhere stays.
     """
-    if not tokens:
-        return []
-    before, after = ["", *tokens[:-1]], [*tokens[1:], ""]
-    own = {token for token, last, following in zip(tokens, before, after, strict=True) if _is_own(last, following)}
-    return [
-        "v" if token in own or (_is_name(token) and following != "(" and last != ".") else token
-        for token, last, following in zip(tokens, before, after, strict=True)
-    ]
+    introduced = (group for match in _INTRODUCED.finditer(" ".join(tokens)) for group in match.groups() if group)
+    own = {name for group in introduced for name in _NAME.findall(group)} - _KEYWORDS
+    return ["v" if token in own else token for token in tokens]
 
 
 def _tokens(parts: Parts) -> tuple[list[str], list[str]]:
@@ -131,14 +133,6 @@ def _prose_and_code(text: str) -> tuple[str, str]:
         in_code = goes_on or (not _SENTENCE.match(line) and looks_like_code(line))
         sides[in_code].append(line)
     return "\n".join(sides[False]), "\n".join(sides[True])
-
-
-def _is_own(last: str, following: str) -> bool:
-    return last in _DEFINES or (following == "=" and last != ".")
-
-
-def _is_name(token: str) -> bool:
-    return (token[0].isalpha() or token[0] in "_$") and token not in _KEYWORDS
 
 
 def _exact_form(text: str) -> str:
