@@ -34,8 +34,8 @@ class ContaminationConfig:
     """Words (or code tokens) that must follow each other to count as overlap."""
     overlap: float = 0.5
     """The share of a benchmark's question that lies in such n-grams of a record, from which on it is a leak."""
-    similarity: float = 0.6
-    """Estimated Jaccard similarity of instruction and question, from which on it is a leak."""
+    similarity: float = 0.5
+    """Weighted Jaccard similarity of instruction and question, in words and word pairs, from which on it is a leak."""
     execution: bool = False
     """Run the programs in responses against the tests of code benchmarks: one that passes is a leak."""
     candidates: int = 3

@@ -4,9 +4,9 @@ A record leaks an item when one of these is found in its instruction (the turns 
 
     of the question, in runs of `ngram` words or code tokens, at least the share `overlap`; short questions need more
     of the solution in prose, the same
-    of the solution as a program, without comments and docstrings, SOLUTION_SHARE: much of any program is idiom
+    of a program in either, without comments and docstrings, PROGRAM_SHARE: much of any program is idiom
     a question shorter than `ngram` words, as a whole sentence or line
-    an instruction that is similar to the question as a whole
+    an instruction, or a paragraph of it, that is similar to the question as a whole
 
 `overlap.py`, `short_questions.py` and `similar_questions.py` say how each is measured, `item_parts.py` what of an item
 is looked for. Not promised: questions told in other words, in another language, or with other names and numbers
@@ -28,7 +28,7 @@ from evolray.pool.layout import Folder, shard_name
 from evolray.pool.shards import read_table
 from evolray.refine.benchmark_items import Item
 from evolray.refine.index import Index
-from evolray.refine.item_parts import CODE, QUESTION, SOLUTION, WORDS, Part, parts_of
+from evolray.refine.item_parts import CODE, QUESTION, WORDS, Part, parts_of
 from evolray.refine.overlap import Passages
 from evolray.refine.short_questions import ShortQuestions
 from evolray.refine.similar_questions import SimilarQuestions
@@ -41,9 +41,9 @@ from evolray.refine.text.words import words
 NGRAM, SIMILAR = "ngram", "minhash"
 INSTRUCTION, RESPONSE = "instruction", "response"
 
-SOLUTION_SHARE = 0.95
-SHORT, LONG = 2, 4  # in runs of n: up to SHORT a question needs SHORT_SHARE, from LONG on `overlap`
-SHORT_SHARE = 0.75
+PROGRAM_SHARE = 0.95
+SHORT, LONG = 2, 3  # in runs of n: up to SHORT a question needs SHORT_SHARE, from LONG on `overlap`
+SHORT_SHARE = 0.7
 EVIDENCE_CHARS = 300
 CHUNK_CHARS, CHUNK_RECORDS = 8_000_000, 10_000  # looked at together
 
@@ -101,7 +101,7 @@ class LeakFinder:
             evidence = self.items[item].question[:EVIDENCE_CHARS]
             yield item, Leak(text, self.items[item], NGRAM, f"question in {place}", 1.0, evidence)
         if is_instruction:
-            for text, part, similarity in self._similar.find(as_words):
+            for text, part, similarity in self._similar.find(texts):
                 item = self._similar.parts[part].item
                 evidence = texts[text][:EVIDENCE_CHARS]
                 yield item, Leak(text, self.items[item], SIMILAR, f"question and {place}", similarity, evidence)
@@ -161,8 +161,8 @@ def check(settings: ContaminationConfig) -> None:
 
 def _least_share(part: Part, settings: ContaminationConfig) -> float:
     """Half of a long question says whose it is; half of ten words is "Write a function that takes a list"."""
-    if part.of == SOLUTION and part.form == CODE:
-        return max(settings.overlap, SOLUTION_SHARE)
+    if part.is_program:
+        return max(settings.overlap, PROGRAM_SHARE)
     runs = len(part.tokens) / settings.ngram
     shortness = min(1.0, max(0.0, (LONG - runs) / (LONG - SHORT)))
     return settings.overlap + max(0.0, SHORT_SHARE - settings.overlap) * shortness

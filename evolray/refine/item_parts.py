@@ -12,6 +12,7 @@ QUESTION, SOLUTION = "question", "solution"
 
 LEAST_WORDS, LEAST_NAMED, LEAST_CODE = 20, 16, 28
 """Tokens of a solution in prose, of a function with its name, and of other code. Shorter ones are idioms."""
+LEAST_PROSE = 10  # words around a question's code that are enough to know it by
 
 _DOCSTRING = re.compile(r'"{3}([\s\S]*?)"{3}|\'{3}([\s\S]*?)\'{3}')
 _IMPORT = re.compile(r"^[ \t]*(?:import|from)[ \t]+\w[^\n]*$", re.MULTILINE)
@@ -23,42 +24,53 @@ _FINAL_ANSWER = re.compile(r"^####.*$", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """`tokens` of the item with the number `item`: of its question or its solution, as words or as code."""
+    """`tokens` of the item with the number `item`: of its question or its solution, as words or as code.
+
+    `is_program`: much of it is idiom, as opposed to prose and to a signature with examples.
+    """
 
     item: int
     of: str
     form: str
     tokens: list[str]
+    is_program: bool = False
 
 
 def parts_of(number: int, item: Item) -> list[Part]:
     """The ways an item can be recognised. One of them suffices, so that a translated docstring hides no signature.
 
     A question that is a function to be completed: all its words without the imports; those of its docstring without
-    the examples; its code, which is the signature and the examples. A solution that is a program: itself, with the
+    the examples; its code, which is the signature and the examples. A question about a program in a fenced block: the
+    words around it, and the program. A solution that is a program: itself, with the
     question's signature if it is only the body; what follows its head alone. Any other text: its words.
     """
-    found = [Part(number, QUESTION, form, tokens) for form, tokens in _question(item.question)]
+    signed = _FUNCTION.search(_DOCSTRING.sub("", item.question)) is not None and "```" not in item.question
+    found = [
+        Part(number, QUESTION, form, tokens, is_program=form == CODE and not signed)
+        for form, tokens in _question(item.question, signed)
+    ]
     for form, tokens in _solution(item):
         least = LEAST_WORDS if form == WORDS else LEAST_NAMED if "def" in tokens[:-LEAST_NAMED] else LEAST_CODE
         if len(tokens) >= least:
-            found.append(Part(number, SOLUTION, form, tokens))
+            found.append(Part(number, SOLUTION, form, tokens, is_program=form == CODE))
     return found
 
 
-def _question(text: str) -> list[tuple[str, list[str]]]:
-    found = [(WORDS, words(_IMPORT.sub("", text)))]
-    docstrings = [one or other for one, other in _DOCSTRING.findall(text)]
-    if docstrings:
-        found.append((WORDS, words("\n".join(_EXAMPLE.sub("", docstring) for docstring in docstrings))))
-    if _FUNCTION.search(text):
-        found.append((CODE, code_tokens(_code_of_question(text, docstrings))))
-    elif "```" in text:
-        found.append((CODE, code_tokens(split_code(text)[1])))
-    return _without_repeats(found)
+def _question(text: str, signed: bool) -> list[tuple[str, list[str]]]:
+    whole = words(_IMPORT.sub("", text))
+    if signed:
+        docstrings = [one or other for one, other in _DOCSTRING.findall(text)]
+        described = words("\n".join(_EXAMPLE.sub("", docstring) for docstring in docstrings))
+        return _without_repeats([(WORDS, whole), (WORDS, described), (CODE, code_tokens(_signed(text, docstrings)))])
+    prose, code = split_code(text)
+    asked, program = words(prose), code_tokens(code)
+    if len(asked) >= LEAST_PROSE and len(program) >= LEAST_CODE:
+        return [(WORDS, asked), (CODE, program)]
+    described = words(" ".join(_EXAMPLE.sub("", one or other) for one, other in _DOCSTRING.findall(text)))
+    return _without_repeats([(WORDS, whole), (WORDS, described)])
 
 
-def _code_of_question(text: str, docstrings: list[str]) -> str:
+def _signed(text: str, docstrings: list[str]) -> str:
     """The signatures, and the lines of the docstrings in which the function is called."""
     name = _FUNCTION.findall(text)[-1]
     lines = [line for docstring in docstrings for line in docstring.splitlines() if f"{name}(" in line]

@@ -1,25 +1,33 @@
-"""Benchmark questions that an instruction resembles as a whole: weighted Jaccard similarity of their word pairs.
+"""Benchmark questions that an instruction, or a paragraph of it, resembles as a whole: their words and word pairs.
 
-Where a few words were changed here and there, no run of n words may be left, and yet most pairs are the same. The
-similarity is the weight of the pairs that both have, by the weight of those that either has; a pair weighs by how
-rare it is among the items, so that "What is the capital of" makes no leak of two different countries. It is computed
-exactly, since benchmarks are small enough for it: MinHash would estimate the same number.
+Where a few words were changed here and there, no run of n words may be left, and yet most words and pairs are the
+same. The similarity is weighted Jaccard: the weight of what both have, by the weight of what either has. A word or
+pair weighs by how rare it is among the items, so that "What is the capital of" makes no leak of two different
+countries. It is computed exactly, since benchmarks are small enough for it: MinHash would estimate the same number.
 
-Candidates by prefix filtering (Chaudhuri et al., 2006): to reach similarity t, an instruction must share pairs of at
-least t times the item's weight, so at least one of any set of pairs that weighs more than 1 - t of it. The rarest are
-taken, and only they are looked up.
+Candidates are found by what is rare (prefix filtering, Chaudhuri et al., 2006). An item's rarest words and pairs, up
+to the share HEAD of its weight, are looked up; what an instruction shares with an item weighs at most as much as what
+was found of them, and the rest of the item. Only where this could suffice are the two compared.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from evolray.refine.item_parts import Part
-from evolray.refine.text.hashing import Hashes, Tokens, hash_tokens, ngrams
+from evolray.refine.text.hashing import Hashes, Tokens, hash_tokens, mix, ngrams
+from evolray.refine.text.words import words
 
-PAIR = 2
 LEAST_WORDS = 6
+HEAD = 0.8
+MOST_PARAGRAPHS = 20
+
+_PARAGRAPHS = re.compile(r"\n\s*\n")
+_NONE = np.array([], np.uint64)
+
+Weights = npt.NDArray[np.float64]
 
 
 class SimilarQuestions:
@@ -28,56 +36,88 @@ class SimilarQuestions:
     def __init__(self, parts: Sequence[Part], similarity: float) -> None:
         self.similarity = similarity
         self.parts = tuple(part for part in parts if len(part.tokens) >= LEAST_WORDS)
-        pairs = ngrams(hash_tokens(part.tokens for part in self.parts), PAIR)
-        self._sets = [np.unique(pairs.hashes[a:b]) for a, b in zip(pairs.offsets, pairs.offsets[1:], strict=False)]
-        items = {part.item for part in self.parts}
-        by_item: dict[int, list[Hashes]] = {item: [] for item in items}
-        for part, own in zip(self.parts, self._sets, strict=True):
+        terms = _terms(hash_tokens(part.tokens for part in self.parts))
+        self._terms = [terms.hashes[a:b] for a, b in zip(terms.offsets, terms.offsets[1:], strict=False)]
+        by_item: dict[int, list[Hashes]] = {part.item: [] for part in self.parts}
+        for part, own in zip(self.parts, self._terms, strict=True):
             by_item[part.item].append(own)
-        none = np.array([], np.uint64)
-        every = np.concatenate([none, *(np.unique(np.concatenate(own)) for own in by_item.values())])
+        every = np.concatenate([_NONE, *(np.unique(np.concatenate(own)) for own in by_item.values())])
         self._known, counts = np.unique(every, return_counts=True)
-        self._heaviest = float(np.log1p(len(items)))
-        self._weights = np.log((1 + len(items)) / counts)
-        self._totals = np.array([self._weigh(own).sum() for own in self._sets])
-        heads = [self._head(own) for own in self._sets]
+        self._heaviest = float(np.log1p(len(by_item)))
+        self._weights = np.log((1 + len(by_item)) / counts)
+        self._totals = np.array([self._weigh(own).sum() for own in self._terms])
+        heads = [self._head(own) for own in self._terms]
+        self._rests = self._totals - np.array([self._weigh(head).sum() for head in heads])
         owners = np.repeat(np.arange(len(heads)), [len(head) for head in heads])
-        flat = np.concatenate([none, *heads])
+        flat = np.concatenate([_NONE, *heads])
         order = np.lexsort((owners, flat))
         self._owners = owners[order]
         self._heads, self._starts, self._counts = np.unique(flat[order], return_index=True, return_counts=True)
 
-    def find(self, texts: Tokens) -> Iterator[tuple[int, int, float]]:
-        """Text, part and similarity of every pair that is similar enough."""
-        pairs = ngrams(texts, PAIR)
-        if not len(self._heads) or not len(pairs.hashes):
+    def find(self, instructions: Sequence[str]) -> Iterator[tuple[int, int, float]]:
+        """Instruction, part and similarity of every pair that is similar enough; a pair may come more than once."""
+        owners: list[int] = []
+        passages: list[list[str]] = []
+        for number, instruction in enumerate(instructions):
+            for passage in _passages(instruction):
+                owners.append(number)
+                passages.append(words(passage))
+        terms = _terms(hash_tokens(passages))
+        weights = self._weigh(terms.hashes)
+        before = np.concatenate([[0.0], np.cumsum(weights)])
+        totals = before[terms.offsets[1:]] - before[terms.offsets[:-1]]
+        for passage_number, part in self._candidates(terms, weights, totals):
+            own = terms.hashes[terms.offsets[passage_number] : terms.offsets[passage_number + 1]]
+            shared = self._weigh(np.intersect1d(own, self._terms[part], assume_unique=True)).sum()
+            either = totals[passage_number] + self._totals[part] - shared
+            if shared >= self.similarity * either - 1e-9:
+                yield owners[passage_number], part, float(shared / either)
+
+    def _candidates(self, terms: Tokens, weights: Weights, totals: Weights) -> Iterator[tuple[int, int]]:
+        """Passage and part of all pairs that could be similar enough."""
+        if not len(self._heads) or not len(terms.hashes):
             return
-        at = np.minimum(np.searchsorted(self._heads, pairs.hashes), len(self._heads) - 1)
-        hits = np.flatnonzero(self._heads[at] == pairs.hashes)
-        text_of = np.searchsorted(pairs.offsets, hits, side="right") - 1
+        at = np.minimum(np.searchsorted(self._heads, terms.hashes), len(self._heads) - 1)
+        hits = np.flatnonzero(self._heads[at] == terms.hashes)
+        passage_of = np.searchsorted(terms.offsets, hits, side="right") - 1
         counts = self._counts[at[hits]]
         before = np.cumsum(counts) - counts
         owners = self._owners[np.repeat(self._starts[at[hits]] - before, counts) + np.arange(counts.sum())]
-        candidates = np.unique(np.repeat(text_of, counts) * len(self.parts) + owners)
-        text_of, part_of = candidates // len(self.parts), candidates % len(self.parts)
-        # Repeated pairs weigh more than once in this bound from above; it only has to let nothing similar fall.
-        heaviest = np.concatenate([[0.0], np.cumsum(self._weigh(pairs.hashes))])
-        totals = heaviest[pairs.offsets[1:]] - heaviest[pairs.offsets[:-1]]
-        possible = totals[text_of] >= self.similarity * self._totals[part_of] - 1e-9
-        for text, part in zip(text_of[possible].tolist(), part_of[possible].tolist(), strict=True):
-            own = np.unique(pairs.hashes[pairs.offsets[text] : pairs.offsets[text + 1]])
-            shared = self._weigh(np.intersect1d(own, self._sets[part], assume_unique=True)).sum()
-            either = self._weigh(own).sum() + self._totals[part] - shared
-            if shared >= self.similarity * either - 1e-9:
-                yield text, part, float(shared / either)
+        keys, which = np.unique(np.repeat(passage_of, counts) * len(self.parts) + owners, return_inverse=True)
+        found = np.bincount(which, np.repeat(weights[hits], counts), minlength=len(keys))
+        passage_of, part_of = keys // len(self.parts), keys % len(self.parts)
+        # Jaccard t of sets that weigh a and b: they share t / (1 + t) of a + b.
+        needed = self.similarity / (1 + self.similarity) * (totals[passage_of] + self._totals[part_of])
+        possible = found + self._rests[part_of] >= needed - 1e-9
+        yield from zip(passage_of[possible].tolist(), part_of[possible].tolist(), strict=True)
 
     def _head(self, own: Hashes) -> Hashes:
-        """The rarest pairs, up to just more than 1 - similarity of the weight."""
         weights = self._weigh(own)
         order = np.lexsort((own, -weights))
-        number = int(np.searchsorted(np.cumsum(weights[order]), (1 - self.similarity) * weights.sum() + 1e-9)) + 1
+        number = int(np.searchsorted(np.cumsum(weights[order]), HEAD * weights.sum())) + 1
         return own[order[:number]]
 
-    def _weigh(self, pairs: Hashes) -> npt.NDArray[np.float64]:
-        at = np.minimum(np.searchsorted(self._known, pairs), max(0, len(self._known) - 1))
-        return np.where(self._known[at] == pairs, self._weights[at], self._heaviest)
+    def _weigh(self, terms: Hashes) -> Weights:
+        if not len(self._known):
+            return np.zeros(len(terms))
+        at = np.minimum(np.searchsorted(self._known, terms), len(self._known) - 1)
+        return np.where(self._known[at] == terms, self._weights[at], self._heaviest)
+
+
+def _passages(instruction: str) -> list[str]:
+    """The whole, and its paragraphs: a question may stand between a greeting and an example."""
+    paragraphs = [paragraph for paragraph in _PARAGRAPHS.split(instruction) if not paragraph.isspace() and paragraph]
+    return [instruction, *paragraphs[:MOST_PARAGRAPHS]] if len(paragraphs) > 1 else [instruction]
+
+
+def _terms(tokens: Tokens) -> Tokens:
+    """The different words and pairs of every text, sorted within it."""
+    pairs = ngrams(tokens, 2)
+    owners = np.concatenate([np.repeat(np.arange(len(one.lengths)), one.lengths) for one in (tokens, pairs)])
+    hashes = np.concatenate([mix(tokens.hashes), pairs.hashes])
+    order = np.lexsort((hashes, owners))
+    owners, hashes = owners[order], hashes[order]
+    fresh = np.ones(len(hashes), bool)
+    fresh[1:] = (owners[1:] != owners[:-1]) | (hashes[1:] != hashes[:-1])
+    lengths = np.bincount(owners[fresh], minlength=len(tokens.lengths))
+    return Tokens(hashes[fresh], np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
