@@ -11,12 +11,12 @@ from random import Random
 
 from evolray.config import RefineConfig
 from evolray.pool.layout import Folder, shard_name, shards_in
-from evolray.pool.seed_formats import without_credentials
 from evolray.pool.shards import POOL, num_rows, read_table
 from evolray.refine.card_steps import contamination, steps
 from evolray.refine.manifest import RefineManifest
 from evolray.refine.markdown import fenced, inline, table
 from evolray.refine.mix import by_key
+from evolray.refine.sources import shown_path
 from evolray.refine.step import Counts
 
 CARD = "card.md"
@@ -107,7 +107,7 @@ def _sources(facts: CardFacts) -> str:
     in_mix = facts.mix.get("source", {})
     rows: list[list[str | int]] = []
     for source in facts.manifest.sources:
-        row: list[str | int] = [inline(source["name"]), inline(without_credentials(source["path"]))]
+        row: list[str | int] = [inline(source["name"]), inline(shown_path(source["path"]))]
         row += [f"{source['weight']:g}"] if weighted else []
         rows.append([*row, source.get("records", 0), source.get("rejected", 0), in_mix.get(source["name"], 0)])
     weight = ["weight"] if weighted else []

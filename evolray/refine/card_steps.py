@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 
 from evolray.config import RefineConfig
-from evolray.pool.seed_formats import without_credentials
 from evolray.refine.manifest import RefineManifest
 from evolray.refine.markdown import inline, table
 from evolray.refine.reasons import REASONS
+from evolray.refine.sources import shown_path
 
 NO_CHECK = (
     "**Not checked against any benchmark.** Scores of a model trained on this mix may be scores of its memory; name "
@@ -90,7 +90,7 @@ def contamination(config: RefineConfig, manifest: RefineManifest) -> str:
     rows: list[list[str | int]] = []
     for name, path in config.contamination.benchmarks.items():
         found = by_name.get(name, {})
-        rows.append([inline(name), inline(without_credentials(path)), found.get("items", 0), found.get("leaks", 0)])
+        rows.append([inline(name), inline(shown_path(path)), found.get("items", 0), found.get("leaks", 0)])
     settings = config.contamination
     how = [
         f"{settings.ngram} words or code tokens in a row, covering at least {settings.overlap:g} of a question",

@@ -21,6 +21,7 @@ from evolray.records import Record
 from evolray.refine.intake_entries import BAD_ENTRY, Rejected, keys_read, record_of_entry
 from evolray.refine.intake_plan import Part, Plan
 from evolray.refine.intake_tables import usable
+from evolray.refine.sources import readable
 from evolray.refine.step import Counts
 from evolray.refine.tables import RECORDS, RECORDS_SCHEMA, REJECTED, REJECTED_SCHEMA, write_rows, write_table
 
@@ -44,13 +45,14 @@ class ReadSource:
         source = self.plan.sources[part.source]
         rejected: list[Rejected] = []
         records = 0
-        tables = self._tables(part, rejected) if part.pieces else self._records(part, rejected)
-        for at, table in enumerate(tables):
-            if table.num_rows:
-                names = pa.array([source.name] * table.num_rows, pa.string())
-                table = table.append_column(RECORDS_SCHEMA.field("source"), names).cast(RECORDS_SCHEMA)
-                write_table(folder, shard_name(RECORDS, part.shard + at * part.stride), table)
-                records += table.num_rows
+        with readable(source):
+            tables = self._tables(part, rejected) if part.pieces else self._records(part, rejected)
+            for at, table in enumerate(tables):
+                if table.num_rows:
+                    names = pa.array([source.name] * table.num_rows, pa.string())
+                    table = table.append_column(RECORDS_SCHEMA.field("source"), names).cast(RECORDS_SCHEMA)
+                    write_table(folder, shard_name(RECORDS, part.shard + at * part.stride), table)
+                    records += table.num_rows
         rows = [
             {"source": source.name, "line": one.line, "reason": BAD_ENTRY, "message": one.message} for one in rejected
         ]

@@ -26,7 +26,7 @@ from evolray.pool.layout import Folder, shard_name
 from evolray.pool.pool import Pool, is_run
 from evolray.pool.seed_formats import container_of, open_stream
 from evolray.pool.shards import POOL, SCHEMAS
-from evolray.refine.sources import Source
+from evolray.refine.sources import Source, readable
 
 READERS = 16
 FOOTER_TAIL = 8  # bytes at the end of a Parquet file: the footer's length and "PAR1"
@@ -76,7 +76,8 @@ def plan(sources: Sequence[Source], shard_size: int, limit: int | None = None) -
     streams: list[int] = []
     contents: list[str] = []
     for number, source in enumerate(sources):
-        parts, content = _parts(source, number, len(known), shard_size, limit)
+        with readable(source):
+            parts, content = _parts(source, number, len(known), shard_size, limit)
         known += parts or []
         streams += [number] if parts is None else []
         contents.append(content)

@@ -2,11 +2,14 @@
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
+
+import pyarrow as pa
 
 from evolray.config import RefineConfig
 from evolray.errors import UserError
@@ -33,8 +36,8 @@ class Source:
 
     @property
     def shown(self) -> str:
-        """The path without credentials."""
-        return without_credentials(self.path)
+        """The path without what may be secret."""
+        return shown_path(self.path)
 
 
 def find_sources(config: RefineConfig) -> tuple[Source, ...]:
@@ -54,6 +57,21 @@ def find_sources(config: RefineConfig) -> tuple[Source, ...]:
     return sources
 
 
+def shown_path(path: str) -> str:
+    """As it may be logged and stored: a URL without its credentials and its query, which may hold some, too."""
+    return without_credentials(path).partition("?")[0] if "://" in path else path
+
+
+@contextmanager
+def readable(source: Source) -> Iterator[None]:
+    """What goes wrong in here with a source's files is a UserError that names it."""
+    try:
+        yield
+    except (OSError, pa.ArrowException) as error:
+        why = (str(error).splitlines() or [type(error).__name__])[0].replace(source.path, source.shown)[:300]
+        raise UserError(f"data: {source.shown} cannot be read: {why}. Was it changed or removed?") from None
+
+
 def _entries(data: Any) -> list[tuple[str, Any]]:
     """(name or "", path or settings) of each source, as the config holds them."""
     if isinstance(data, Mapping) and not ("path" in data and data.keys() <= {*KEYS}):
@@ -68,7 +86,7 @@ def _named(entries: Sequence[tuple[str, Any]]) -> list[Source]:
     for name, value in entries:
         source = _source(value)
         if not name:
-            plain = _name_of(source.path)
+            plain = name_of(source.path)
             tries = (plain if number == 1 else f"{plain}-{number}" for number in range(1, len(entries) + 2))
             name = next(one for one in tries if one not in taken)
             taken.add(name)
@@ -84,7 +102,7 @@ def _source(value: Any) -> Source:
     if not isinstance(path, str) or not path.strip():
         raise UserError(f"data: a source has path={path!r}; expected {EXPECTED}.")
     if columns is not None and not isinstance(columns, Mapping):
-        raise UserError(f"data: {without_credentials(path)} has columns={columns!r}; expected {{ours: theirs}}.")
+        raise UserError(f"data: {shown_path(path)} has columns={columns!r}; expected {{ours: theirs}}.")
     pairs = sorted((str(ours), str(theirs)) for ours, theirs in (columns or {}).items())
     return Source("", path, _weight(weight, path), tuple(pairs))
 
@@ -93,7 +111,7 @@ def _weight(weight: Any, path: str) -> float | None:
     if weight is None:
         return None
     if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < math.inf:
-        raise UserError(f"data: {without_credentials(path)} has weight={weight!r}; expected a number above 0.")
+        raise UserError(f"data: {shown_path(path)} has weight={weight!r}; expected a number above 0.")
     return float(weight)
 
 
@@ -103,7 +121,7 @@ def _check_weights(sources: Sequence[Source]) -> None:
         raise UserError(f"data: {', '.join(without)} have no weight and others do; give it to all sources or to none.")
 
 
-def _name_of(path: str) -> str:
+def name_of(path: str) -> str:
     """runs/code -> code, s3://bucket/alpaca.json.gz -> alpaca, hf:org/name:train -> name."""
     address = path.removeprefix("hf:").partition(":")[0] if path.startswith("hf:") else path
     address = urlsplit(address).path if "://" in address else address

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from evolray.errors import UserError
 from evolray.pool.accounts import Accounts
 from evolray.pool.export import export
 from evolray.pool.layout import LocalFolder, shards_in
@@ -276,6 +277,38 @@ def test_columns_that_only_look_like_lineage_make_no_lineage(tmp_path: Path) -> 
     entries = [{"root_id": "a" * 16, "generation": generation, "instruction": "x"} for generation in (1.5, -1, 99999)]
     folder, total = take_in(tmp_path, plan([Source("b", write_lines(tmp_path / "b.jsonl", entries))], 8), "second")
     assert (total["records"], total["rejected"]) == (0, 3)
+
+
+# --- places that are no local path ---
+
+
+def test_urls_are_read_like_paths(tmp_path: Path) -> None:
+    """file:// goes the way of s3://: through pyarrow's file systems."""
+    run = pool_of(tmp_path / "run", RECORDS_MADE, 7)
+    export(run, tmp_path / "b.parquet")
+    (tmp_path / "c.json").write_text(json.dumps(ENTRIES))
+    write_lines(tmp_path / "d.jsonl", ENTRIES)
+    places = [f"file://{tmp_path}/{name}" for name in ("run", "b.parquet", "c.json", "d.jsonl")]
+    made = plan([Source(str(number), place) for number, place in enumerate(places)], 8)
+    folder, total = take_in(tmp_path, made)
+    assert [total[f"records:{number}"] for number in range(4)] == [30, 30, 25, 25]
+    assert [one for name, one in came_in(folder) if name in "01"] == RECORDS_MADE * 2
+    assert made.contents[3].startswith("size ") and made.contents[0].startswith("sha256 of footers ")
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "json", "parquet", "run"])
+def test_a_source_that_went_away_is_named(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"a.{kind}"
+    if kind == "run":
+        pool_of(path, RECORDS_MADE, 7)
+    elif kind == "parquet":
+        path.write_bytes(encode(POOL, RECORDS_MADE))
+    else:
+        write_lines(path, ENTRIES)
+    made = plan([Source("a", str(path))], 8)
+    (path / "pool/00000.parquet" if kind == "run" else path).unlink()
+    with pytest.raises(UserError, match=rf"a\.{kind}"):
+        take_in(tmp_path, made)
 
 
 # --- several sources ---

@@ -13,7 +13,7 @@ from evolray.pool.accounts import Accounts
 from evolray.pool.layout import LocalFolder
 from evolray.pool.shards import write_shard
 from evolray.records import SEED, Record
-from evolray.refine.sources import Source, find_sources
+from evolray.refine.sources import Source, find_sources, name_of
 
 
 def sources(tmp_path: Path, data: Any, **settings: Any) -> tuple[Source, ...]:
@@ -137,6 +137,9 @@ def test_shards_that_are_not_finished_are_said_to_be_left_out(
     ],
 )
 def test_names_of_paths(path: str, name: str) -> None:
-    from evolray.refine.sources import _name_of
+    assert name_of(path) == name
 
-    assert _name_of(path) == name
+
+def test_a_url_is_shown_without_what_may_be_secret() -> None:
+    assert Source("a", "s3://key:secret@bucket/a.json?access_key=k").shown == "s3://***@bucket/a.json"
+    assert Source("a", "what?.json").shown == "what?.json"
