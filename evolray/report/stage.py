@@ -28,8 +28,8 @@ logger = logging.getLogger("evolray")
 
 LOG_SECONDS = 10.0
 PAGE, FIGURES = "report.html", "report"
-# Text shrinks to about a fifth in the page, gzip and base64 together; more of it than could fit is not kept in memory.
-CHARS_PER_BYTE = 8
+# Text shrinks to half or a third in the page, gzip and base64 together; what surely does not fit is not kept in memory.
+CHARS_PER_BYTE = 5
 
 
 def report(config: ReportConfig) -> str:

@@ -35,6 +35,7 @@ pytestmark = [
 ]
 
 Open = Callable[..., Any]
+Size = dict[str, int]
 
 
 @pytest.fixture(scope="module")
@@ -48,13 +49,14 @@ def chromium() -> Iterator[Any]:
 
 @pytest.fixture
 def opened(chromium: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
-    """Opens a page of a run, without its figures unless they are asked for. At the end of the test, nothing may have been said on the console or asked of a network."""
+    """Opens a page of a run, without its figures unless they are asked for.
+
+    At the end of the test, nothing may have been said on the console or asked of a network.
+    """
     said: list[str] = []
     contexts = []
 
-    def open_page(
-        run: Path, size: dict[str, int] = WIDE, anchor: str = "", figures: bool = False, **settings: Any
-    ) -> Any:
+    def open_page(run: Path, size: Size = WIDE, anchor: str = "", figures: bool = False, **settings: Any) -> Any:
         with monkeypatch.context() as patch:
             if not figures:  # a second each
                 patch.setattr("evolray.report.stage.figures", lambda run: {})
@@ -119,8 +121,14 @@ def test_search_finds_words_and_phrases_in_all_texts(opened: Open, tmp_path: Pat
     outcomes: list[Outcome] = [kept(f"{n:016x}", 0, text, response) for n, (text, response) in enumerate(roots)]
     write_run(str(tmp_path), [outcomes], generations=0)
     page = opened(tmp_path)
-    for query, found in (("BAKE", {"Bake bread.", "Bake a cake."}), ('"flour and water"', {"Bake bread."}),
-                         ("take cake", {"Bake a cake."}), ("nothing of it", set()), ("0002", {"Fly a kite."})):  # fmt: skip
+    cases: list[tuple[str, set[str]]] = [
+        ("BAKE", {"Bake bread.", "Bake a cake."}),
+        ('"flour and water"', {"Bake bread."}),
+        ("take cake", {"Bake a cake."}),
+        ("nothing of it", set()),
+        ("0002", {"Fly a kite."}),
+    ]
+    for query, found in cases:
         _search(page, query)
         assert set(_rows(page)) == found and page.inner_text("#status") == f"{len(found)} of 3 lineages"
     _search(page, "sugar")
@@ -202,7 +210,7 @@ def test_keys(opened: Open, tmp_path: Path) -> None:
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
-    page.wait_for_function("document.activeElement.id === 'detail'")
+    page.wait_for_function("() => document.activeElement.id === 'detail'")
     second = page.inner_text("#list li:nth-child(2) .title")
     assert second.removesuffix("…") in " ".join(page.locator("#detail .said").first.inner_text().split())
     page.keyboard.press("Escape")
@@ -239,7 +247,7 @@ def test_a_refine_run(opened: Open, tmp_path: Path) -> None:
     page = opened(tmp_path, figures=True)
     page.select_option("#by-source", label="a")
     page.click("#list button.row")
-    page.wait_for_function("document.getElementById('detail').innerText.includes('in the mix')")
+    page.wait_for_function("() => document.getElementById('detail').innerText.includes('in the mix')")
     assert "dropped: near duplicate" in page.inner_text("#detail")
 
 
