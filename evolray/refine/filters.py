@@ -1,5 +1,6 @@
 """Which records select's limits rule out, and the first reason that applies to each."""
 
+import logging
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,6 +10,8 @@ from evolray.config.refine import SelectConfig
 from evolray.refine.candidates import UNJUDGED, Candidates
 from evolray.refine.reasons import code
 from evolray.refine.select_settings import needs_difficulty
+
+logger = logging.getLogger("evolray")
 
 Codes = npt.NDArray[np.uint8]
 
@@ -32,6 +35,17 @@ def filters(pool: Candidates, config: SelectConfig) -> Codes:
     ):
         found[applies & (found == 0)] = code(reason)
     return found
+
+
+def warn_of_unknown(pool: Candidates, config: SelectConfig) -> None:
+    """Says which of the wanted names no candidate has: a typing error would otherwise look like an empty pool."""
+    for name, wanted, known in (
+        ("operators", config.operators, pool.operator_names),
+        ("domains", config.domains, pool.domain_names),
+    ):
+        if missing := [one for one in wanted if one not in known]:
+            there = ", ".join(map(repr, known)) or "none"
+            logger.warning("select.%s: no record has %s; there are %s", name, ", ".join(map(repr, missing)), there)
 
 
 def _not_among(values: npt.NDArray[np.int16], wanted: Sequence[int]) -> npt.NDArray[np.bool_]:

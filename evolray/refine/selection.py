@@ -26,7 +26,7 @@ import numpy.typing as npt
 from evolray.config.refine import SelectConfig
 from evolray.refine.candidates import Candidates
 from evolray.refine.farthest import Vectors, farthest_first
-from evolray.refine.filters import Codes, filters
+from evolray.refine.filters import Codes, filters, warn_of_unknown
 from evolray.refine.groups import Groups, groups_of, split_by_source
 from evolray.refine.quotas import Positions, affordable, in_proportion, interleave
 from evolray.refine.reasons import code
@@ -50,6 +50,7 @@ def select(
     order=diverse and order=embedding go by (diversity.redundancy, EmbedRecords.read). `progress` hears how many of how
     many are chosen, where that takes time.
     """
+    warn_of_unknown(pool, config)
     found = filters(pool, config)
     inside = np.flatnonzero(found == 0)
     if config.tokens is not None:

@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,10 +12,21 @@ import pytest
 
 from evolray.config.refine import JudgingConfig, RefineConfig, SelectConfig
 from evolray.errors import UserError
-from evolray.refine.candidates import Candidates
+from evolray.pool.layout import LocalFolder
+from evolray.refine.candidates import Candidates, read_candidates
+from evolray.refine.diversity import redundancy
+from evolray.refine.index import read_index
 from evolray.refine.reasons import REASONS, code
 from evolray.refine.select_settings import check_select
 from evolray.refine.selection import select
+from evolray.refine.tables import (
+    FEATURES_SCHEMA,
+    JUDGED_SCHEMA,
+    RECORDS_SCHEMA,
+    SIGNATURES,
+    write_array,
+    write_rows,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -111,6 +124,13 @@ def test_a_limit_and_its_near_miss(settings: dict[str, Any], out: One, inside: O
     assert reasons([out], **settings) == [reason]
     if inside:
         assert reasons([inside], **settings) == [""]
+
+
+def test_names_that_no_record_has_are_pointed_out(caplog: pytest.LogCaptureFixture) -> None:
+    reasons([One(operator="deepen")], operators=["deepn", "deepen"], domains=["open"])
+    assert [record.getMessage() for record in caplog.records] == [
+        "select.operators: no record has 'deepn'; there are 'deepen'"
+    ]
 
 
 def test_no_filter_lets_everything_in() -> None:
@@ -276,6 +296,39 @@ def test_who_comes_in_elsewhere_moves_nobody() -> None:
     other = [One(source="d", root=at, has_response=False) for at in range(50)]
     after = select(candidates([*other, *ones], ("a", "d", "b", "c")), SelectConfig(records=100))
     assert after[50:].tolist() == before.tolist()
+
+
+@pytest.mark.parametrize("order", ["random", "hardest", "diverse"])
+def test_neither_size_nor_number_of_shards_matters(order: str, tmp_path: Path) -> None:
+    ones = varied(200)
+    config = SelectConfig(records=60, balance="skill", order=order)
+    signatures = np.random.default_rng(2).integers(0, 3, (200, 32), np.uint8)
+    found = []
+    for size in (200, 64, 7):
+        folder = LocalFolder(str(tmp_path / str(size)))
+        for shard, start in enumerate(range(0, 200, size)):
+            write_run_shard(folder, shard, start, ones[start : start + size])
+            write_array(folder, SIGNATURES, shard, signatures[start : start + size])
+        index = read_index(folder, ("a", "b", "c"))
+        pool = read_candidates(folder, index, np.arange(200) % 9 > 0)
+        redundant = partial(redundancy, folder, index, memory_mb=1)
+        codes = select(pool, config, (3, 2, 1), redundancy=redundant)
+        found.append(pool.roots[codes == 0].tolist())
+    assert len(found[0]) == 60 and found[0] == found[1] == found[2]
+
+
+def write_run_shard(folder: LocalFolder, shard: int, first_row: int, ones: Sequence[One]) -> None:
+    lineage = [
+        {"root_id": f"{one.root:016x}", "generation": one.generation, "source": one.source, "operator": one.operator}
+        for one in ones
+    ]
+    measured = [{"words": one.words, "response_words": 5, "tokens": one.tokens} for one in ones]
+    judged = [
+        {"row": row, "difficulty": one.difficulty, "skills": one.skills} for row, one in enumerate(ones, first_row)
+    ]
+    write_rows(folder, f"records/{shard:05d}.parquet", lineage, RECORDS_SCHEMA)
+    write_rows(folder, f"features/{shard:05d}.parquet", measured, FEATURES_SCHEMA)
+    write_rows(folder, f"judged/{shard:05d}.parquet", judged, JUDGED_SCHEMA)
 
 
 # --- orders that something else decides ---
