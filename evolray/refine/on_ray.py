@@ -10,6 +10,7 @@ from typing import Any
 
 import ray
 from ray.exceptions import RayError, RayTaskError
+from ray.util.metrics import Counter
 
 from evolray.cluster.shards.on_ray import last_line
 from evolray.cluster.terminal import interrupted_by_sigterm
@@ -22,6 +23,7 @@ RETRIES = 3  # of a shard whose worker dies
 
 
 def run_step(
+    name: str,
     step: ShardStep,
     folder: Folder,
     shards: Sequence[int],
@@ -35,6 +37,7 @@ def run_step(
     shards that are finished by then stay.
     """
     at_once = workers or num_cores()
+    metric = Counter("evolray_refined_shards", "Shards (or units) of refining that are finished.", ("step",))
     todo, running = list(reversed(shards)), dict[Any, int]()
     with _interruptible(running):
         arguments = ray.put(step), folder
@@ -46,6 +49,7 @@ def run_step(
             for promise in done:
                 shard = running.pop(promise)
                 finished(shard, _counts(promise, shard))
+                metric.inc(1, {"step": name})
             show()
 
 

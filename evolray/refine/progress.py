@@ -32,12 +32,20 @@ class Progress(Display):
         self._done += number
         self.show()
 
+    def at(self, done: int, note: str) -> None:
+        """`note`: what there is to say of the step beside how far it is."""
+        self._done = done
+        self.show(note)
+
     def end(self, note: str) -> None:
         self._ended.append((self._step, note))
         self.show()
 
+    @property
+    def now(self) -> dict[str, object]:
+        return {"step": self._step, "done": self._done, "todo": self._todo}
+
     def show(self, note: str = "") -> None:
-        """`note`: what there is to say of the current step beside how far it is."""
         self._window = [*self._window, (time.monotonic(), self._done)][-WINDOW:]
         line = "  ".join([f"{self._done:,} of {self._todo:,}", *filter(None, [note]), *self._left()])
         self.display(lambda: self._view(line), lambda: f"{self._step}: {line}")

@@ -39,6 +39,11 @@ class StepState:
             total.update(counts)
         return total
 
+    def described(self) -> dict[str, Any]:
+        """For the manifest; what is counted by name (source:NAME and the like) has places of its own there."""
+        counts = {name: number for name, number in self.total.items() if ":" not in name}
+        return {"name": self.name, "seconds": round(self.seconds, 2), **counts}
+
     def finish(self, folder: Folder, shard: int, counts: Counts) -> None:
         """Count a shard; written down every few seconds, so that little is done again after a crash."""
         self.finished[shard] = counts
