@@ -22,10 +22,10 @@ _CODE_LINE = re.compile(
 )
 _PYTHON = re.compile(r"^\s*(?:(?:async )?def|class|if|elif|for|while|with)\b[^\n;{]*:[ \t]*(?:#.*)?$", re.MULTILINE)
 # Strings are bounded, so that a line of quotes alone is not searched for an end from each of them.
-_QUOTED = r""" (?: "(?:\\.|[^"\\\n]){0,300}+" | '(?:\\.|[^'\\\n]){0,300}+' ) """
+_QUOTED = r""" (?: "(?:\\.|[^"\\\n]){0,200}+" | '(?:\\.|[^'\\\n]){0,200}+' ) """
 _LONG = r""" (?: \"{3}[\s\S]*?(?:\"{3}|\Z) | '{3}[\s\S]*?(?:'{3}|\Z) ) """
 _STRINGS = rf"""(?P<long> (?:\b[rRbBuUfF]{{1,2}})? {_LONG} )
-    | (?P<string> (?:\b[rRbBuUfF]{{1,2}}|(?<!\w)|(?<=\w)(?=")) {_QUOTED} | `[^`\n]{{0,300}}` )"""
+    | (?P<string> (?:\b[rRbBuUfF]{{1,2}}|(?<!\w)|(?<=\w)(?=")) {_QUOTED} | `[^`\n]{{0,200}}` )"""
 _REST = r"""
     | (?P<name> \$?[^\W\d]\w* ) | \d[\w.]*
     | ===|!==|\*\*=|//=|>>=|<<=|&&|\|\||->|=>|:=|==|!=|<=|>=|\+\+|--|\+=|-=|\*=|/=|%=|\*\*|//|<<|>>|::
@@ -192,4 +192,4 @@ def _targets(tokens: list[str], at: int) -> list[str]:
 
 
 def _is_name(token: str) -> bool:
-    return token not in _KEYWORDS and (token[:1].isalpha() or token[:1] in "_$") and not token.startswith('"')
+    return token not in _KEYWORDS and (token[:1].isalpha() or token[:1] in ("_", "$")) and not token.startswith('"')
