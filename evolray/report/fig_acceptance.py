@@ -4,7 +4,19 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from evolray.report.readers import EvolveNumbers
-from evolray.report.style import FONTS, SOFT, brief, compact, joined, look, new_figure, nothing, plain, shorten
+from evolray.report.style import (
+    FONTS,
+    SOFT,
+    brief,
+    compact,
+    first_of,
+    joined,
+    look,
+    new_figure,
+    nothing,
+    plain,
+    shorten,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,7 +28,8 @@ CAPTION = (
     "Those whose calls failed are not counted."
 )
 ALL = "all"
-MOST_GENERATIONS, MOST_OPERATORS = 8, 16  # that have cells; what is beyond is in "all" alone
+MOST_GENERATIONS, MOST_OPERATORS = 8, 12  # that have cells; what is beyond is in "all" alone
+MOST_WIDE = 5  # generations whose cells have room for both numbers
 
 
 def draw(run: EvolveNumbers) -> "Figure":
@@ -28,12 +41,14 @@ def draw(run: EvolveNumbers) -> "Figure":
     del names[MOST_OPERATORS:]
     names.sort(key=lambda name: (-acceptance(*_cell(run, name, None)), name))
     with look():
-        figure = new_figure(1.35 + 0.4 * (len(names) + 1), TITLE)
+        title = first_of(TITLE, len(generations), sum(map(bool, run.generations)))
+        figure = new_figure(1.35 + 0.4 * (len(names) + 1), title)
         ax = figure.subplots()
         for down, operator in enumerate([*names, ALL]):
             for right, generation in enumerate([*generations, None]):
                 cell = _cell(run, None if operator == ALL else operator, generation)
-                _draw_cell(ax, right + 0.12 * (generation is None), down + 0.12 * (operator == ALL), *cell)
+                place = (right + 0.12 * (generation is None), down + 0.12 * (operator == ALL))
+                _draw_cell(ax, place, cell, is_narrow=len(generations) > MOST_WIDE)
         _scale(ax, names, generations)
         return figure
 
@@ -58,10 +73,11 @@ def _cell(run: EvolveNumbers, operator: str | None, generation: int | None) -> t
     return sum(kept for kept, _ in pairs), sum(eliminated for _, eliminated in pairs)
 
 
-def _draw_cell(ax: "Axes", x: float, y: float, kept: int, eliminated: int) -> None:
+def _draw_cell(ax: "Axes", place: tuple[float, float], cell: tuple[int, int], is_narrow: bool) -> None:
     import matplotlib as mpl
     from matplotlib.patches import Rectangle
 
+    (x, y), (kept, eliminated) = place, cell
     if not kept + eliminated:
         ax.text(x, y, "–", ha="center", va="center", color=SOFT)
         return
@@ -70,7 +86,7 @@ def _draw_cell(ax: "Axes", x: float, y: float, kept: int, eliminated: int) -> No
     ax.add_patch(Rectangle((x - 0.485, y - 0.46), 0.97, 0.92, facecolor=color, linewidth=0))
     ink = "white" if share > 0.7 else "#0b2545"
     ax.text(x, y - 0.12, f"{100 * share:.0f} %", ha="center", va="center", color=ink, fontweight="bold")
-    counts = f"{compact(kept)} of {compact(kept + eliminated)}"
+    counts = f"{'' if is_narrow else compact(kept)} of {compact(kept + eliminated)}".strip()
     ax.text(x, y + 0.24, counts, ha="center", va="center", color=ink, fontsize=FONTS - 2)
 
 

@@ -19,6 +19,7 @@ from evolray.report.style import (
     SOFT,
     brief,
     compact,
+    first_of,
     joined,
     look,
     new_figure,
@@ -47,7 +48,7 @@ def draw(run: RefineNumbers) -> "Figure":
     if not judged:
         return nothing(TITLE, "The judge was not asked for difficulty in this run.")
     with look():
-        figure = new_figure(1.25 + 0.58 * max(len(judged), 3), TITLE)
+        figure = new_figure(1.25 + 0.58 * max(len(judged), 3), first_of(TITLE, MOST_GENERATIONS, len(run.difficulty)))
         grid = figure.add_gridspec(len(judged), 2, width_ratios=(1.5, 1))
         most = max(counts[score] / counts.total() for counts in judged.values() for score in SCORES)
         axes = [figure.add_subplot(grid[at, 0]) for at in range(len(judged))]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from evolray.records import SEED
 from evolray.report.flow import Column, Stratum, draw_flow
 from evolray.report.readers import FAILED, KEPT, EvolveNumbers
-from evolray.report.style import COLORS, GREY, INK, brief, compact, look, new_figure, nothing, shorten
+from evolray.report.style import COLORS, GREY, INK, brief, compact, first_of, look, new_figure, nothing, shorten
 from evolray.report.style import FAILED as FAILED_COLOR
 from evolray.report.style import KEPT as KEPT_COLOR
 
@@ -28,6 +28,7 @@ OTHER, OTHER_OPERATORS = "other reasons", "other operators"
 MOST_REASONS = 6  # with a colour of their own
 MOST_GENERATIONS = 8
 MOST_OPERATORS = 9
+MOST_WITH_WORDS = 6  # columns that have room for words above and below
 
 
 def draw(run: EvolveNumbers) -> "Figure":
@@ -37,7 +38,7 @@ def draw(run: EvolveNumbers) -> "Figure":
         return nothing(TITLE, "No shard of this run is finished yet.")
     with look():
         height = 3.4 if not any(generations) else 6.9
-        figure = new_figure(height, TITLE)
+        figure = new_figure(height, first_of(TITLE, len(generations) - 1, len(run.generations) - 1))
         axes = figure.subplots(2 if any(generations) else 1, 1, squeeze=False)[:, 0]
         _draw_generations(axes[0], run, generations)
         if any(generations):
@@ -80,9 +81,15 @@ def _draw_generations(ax: "Axes", run: EvolveNumbers, generations: Sequence[int]
                 numbers[_fate(colors, fate, why)] += number
         last = generation == generations[-1]
         strata = (Stratum(key, numbers[key], color, _label(key, numbers[key], last)) for key, color in colors.items())
-        title = "seeds" if generation == 0 else f"generation {generation}" if len(generations) < 7 else str(generation)
+        title = (
+            "seeds"
+            if generation == 0
+            else f"generation {generation}"
+            if len(generations) <= MOST_WITH_WORDS
+            else str(generation)
+        )
         gone = sum(numbers.values()) - numbers[KEPT] - numbers[FAILED]
-        columns.append(Column(tuple(strata), title, f"{compact(gone)} eliminated" if generation else ""))
+        columns.append(Column(tuple(strata), title, _note(gone, generation, len(generations))))
     ribbons: Counter[tuple[int, str, str]] = Counter()
     for (generation, before, after), number in run.steps.items():
         if generation in generations[:-1]:
@@ -94,6 +101,13 @@ def _draw_generations(ax: "Axes", run: EvolveNumbers, generations: Sequence[int]
 
 def _named(colors: Mapping[str, str], fate: str) -> str:
     return fate if fate in colors else OTHER
+
+
+def _note(gone: int, generation: int, columns: int) -> str:
+    """Below a generation: how many were eliminated. Where columns are narrow, the word stands below the seeds."""
+    if columns <= MOST_WITH_WORDS:
+        return f"{compact(gone)} eliminated" if generation else ""
+    return compact(gone) if generation else "eliminated"
 
 
 def _label(key: str, number: int, in_full: bool) -> str:

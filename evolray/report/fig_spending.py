@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from evolray.report.blocks import money
 from evolray.report.readers import KEPT, EvolveNumbers
-from evolray.report.style import BLUE, FONTS, SKY, SOFT, compact, look, new_figure, nothing, plain
+from evolray.report.style import BLUE, FONTS, SKY, SOFT, compact, first_of, look, new_figure, nothing, plain
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -17,7 +17,7 @@ CAPTION = (
     "took, by their purpose. Cost is the run's, at the config's prices, shared out by tokens at the teacher's."
 )
 PURPOSES = ("evolve", "judge", "respond")
-MOST_GENERATIONS = 12
+MOST_GENERATIONS = 8
 COLORS = {"prompt": SKY, "completion": BLUE}
 
 
@@ -27,7 +27,7 @@ def draw(run: EvolveNumbers) -> "Figure":
     if not generations:
         return nothing(TITLE, "No teacher was called in this run.")
     with look():
-        figure = new_figure(3.3, TITLE)
+        figure = new_figure(3.3, first_of(TITLE, MOST_GENERATIONS, len(generations)))
         left, right = figure.subplots(1, 2, width_ratios=(1.55, 1))
         _draw_generations(left, run, generations[:MOST_GENERATIONS])
         _draw_purposes(right, run)
@@ -61,10 +61,11 @@ def _draw_generations(ax: "Axes", run: EvolveNumbers, generations: list[int]) ->
         ax.bar(at, completion, bottom=prompt, color=COLORS["completion"], width=0.66)
         text = compact(round(prompt + completion))
         if run.cost:
-            text += f"\n{money(1000 * cost_of(run, prompt, completion))}"
+            cost = 1000 * cost_of(run, prompt, completion)
+            text += f"\n{money(cost) if cost < 100 else compact(round(cost))}"
         ax.annotate(
             text, (at, prompt + completion), xytext=(0, 3), textcoords="offset points", ha="center", va="bottom",
-            fontsize=FONTS - 1, linespacing=1.1,
+            fontsize=FONTS - (1 if len(generations) < MOST_GENERATIONS else 2), linespacing=1.1,
         )  # fmt: skip
         tallest = max(tallest, prompt + completion)
     ax.set_xticks(range(len(generations)), [str(one) if one else "seeds" for one in generations])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evolray.report.readers import mean, quantiles
-from evolray.report.style import FONTS, SOFT, compact, look, new_figure, nothing, plain
+from evolray.report.style import FONTS, SOFT, compact, first_of, look, new_figure, nothing, plain
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -42,7 +42,8 @@ def draw(title: str, panels: Sequence[Panel]) -> "Figure":
     if not panels:
         return nothing(title, "There is no instruction to measure yet.")
     with look():
-        figure = new_figure(3.3, title)
+        generations = max(len(panel.counts) for panel in panels)
+        figure = new_figure(3.3, first_of(title, MOST_GENERATIONS, generations))
         for ax, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
             _draw_panel(ax, panel, named=len(panels) > 1)
         figure.legend(*_key(), loc="outside lower center", ncols=4)

@@ -100,7 +100,12 @@ def plain(ax: "Axes", *, grid: str = "") -> None:
 
 def brief(name: str) -> str:
     """An operator's or a reason's name for people, on one line and of some length at most."""
-    return one_line(name.replace("_", " "), MOST_LETTERS)
+    return one_line(name.replace("_", " "), MOST_LETTERS) or "(none)"
+
+
+def first_of(title: str, shown: int, generations: int) -> str:
+    """The title, which says so where not all generations have room."""
+    return title if shown >= generations else f"{title}, the first {shown} of {generations} generations"
 
 
 def shorten(text: str, most: int = 28) -> str:
