@@ -10,6 +10,7 @@ from itertools import islice
 from typing import BinaryIO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from evolray.pool.json_entries import Entry, read_lines
@@ -37,29 +38,24 @@ class ReadSource:
     plan: Plan
 
     def run(self, folder: Folder, shard: int) -> Counts:
-        """Read part number `shard` and write its shards and rejected/; counts records and rejected, by source, too.
+        """Read part number `shard` and write its shards and rejected/.
 
+        Counts records and rejected, by source, too, and conversations: records with turns before their instruction.
         Raises UserError when the source cannot be read to the end.
         """
         part = self.plan.parts[shard]
         source = self.plan.sources[part.source]
         rejected: list[Rejected] = []
-        records = 0
+        written = _Written(folder, part, source.name)
         with readable(source):
-            tables = self._tables(part, rejected) if part.pieces else self._records(part, rejected)
-            for at, table in enumerate(tables):
-                if table.num_rows:
-                    names = pa.array([source.name] * table.num_rows, pa.string())
-                    table = table.append_column(RECORDS_SCHEMA.field("source"), names).cast(RECORDS_SCHEMA)
-                    write_table(folder, shard_name(RECORDS, part.shard + at * part.stride), table)
-                    records += table.num_rows
-        rows = [
-            {"source": source.name, "line": one.line, "reason": BAD_ENTRY, "message": one.message} for one in rejected
-        ]
-        if rows:
-            write_rows(folder, shard_name(REJECTED, part.shard), rows, REJECTED_SCHEMA)
-        counts = {"records": records, "rejected": len(rejected)}
-        return {**counts, **{f"{name}:{source.name}": number for name, number in counts.items()}}
+            for table in self._tables(part, rejected) if part.pieces else self._records(part, rejected):
+                written.take(table)
+                if len(rejected) >= self.plan.shard_size:
+                    written.reject(rejected)
+        written.reject(rejected)
+        counts = {"records": written.records, "rejected": written.rejected}
+        by_source = {f"{name}:{source.name}": number for name, number in counts.items()}
+        return {**counts, **by_source, "conversations": written.conversations}
 
     def _records(self, part: Part, rejected: list[Rejected]) -> Iterator[pa.Table]:
         """Tables of at most `shard_size` records, made of entries."""
@@ -69,6 +65,8 @@ class ReadSource:
             outcome = record_of_entry(entry, line, columns)
             if isinstance(outcome, Rejected):
                 rejected.append(outcome)
+                if len(rejected) == self.plan.shard_size:
+                    yield SCHEMAS[POOL].empty_table()  # so that they are written and forgotten
                 continue
             records.append(outcome)
             if len(records) == self.plan.shard_size:
@@ -93,6 +91,41 @@ class ReadSource:
             return
         with open_stream(path) as stream:
             yield from _resized(_of_file(stream, part, rejected), self.plan.shard_size)
+
+
+class _Written:
+    """What a part has written so far, shard after shard of those that are its own."""
+
+    def __init__(self, folder: Folder, part: Part, source: str) -> None:
+        self._folder, self._part, self._source = folder, part, source
+        self._shards = {RECORDS: 0, REJECTED: 0}
+        self.records = self.rejected = self.conversations = 0
+
+    def take(self, table: pa.Table) -> None:
+        """Write a shard of records; of none, no shard."""
+        if not table.num_rows:
+            return
+        names = pa.array([self._source] * table.num_rows, pa.string())
+        table = table.append_column(RECORDS_SCHEMA.field("source"), names).cast(RECORDS_SCHEMA)
+        write_table(self._folder, self._next(RECORDS), table)
+        self.records += table.num_rows
+        self.conversations += int(pc.sum(pc.greater(pc.list_value_length(table["context"]), 0)).as_py())
+
+    def reject(self, rejected: list[Rejected]) -> None:
+        """Write what was rejected, and empty the list."""
+        if not rejected:
+            return
+        rows = [
+            {"source": self._source, "line": one.line, "reason": BAD_ENTRY, "message": one.message} for one in rejected
+        ]
+        write_rows(self._folder, self._next(REJECTED), rows, REJECTED_SCHEMA)
+        self.rejected += len(rejected)
+        rejected.clear()
+
+    def _next(self, kind: str) -> str:
+        shard = self._part.shard + self._shards[kind] * self._part.stride
+        self._shards[kind] += 1
+        return shard_name(kind, shard)
 
 
 def _of_run(folder: Folder, part: Part, rejected: list[Rejected]) -> Iterator[pa.Table]:

@@ -100,7 +100,10 @@ def test_a_run_comes_in_in_shards_of_the_size_asked_for(tmp_path: Path, pool_sha
     folder, total = take_in(tmp_path, plan([Source("a", run)], 8, limit))
     wanted = RECORDS_MADE[:limit]
     assert came_in(folder) == [("a", one) for one in wanted]
-    assert total == {"records": len(wanted), "rejected": 0, "records:a": len(wanted), "rejected:a": 0}
+    number = len(wanted)
+    assert total == {
+        "records": number, "rejected": 0, "records:a": number, "rejected:a": 0, "conversations": number,
+    }  # fmt: skip
     assert list(sizes(folder).values())[:-1] == [8] * (len(sizes(folder)) - 1)
     assert len(read_index(folder, ("a",))) == len(wanted)
 
@@ -171,6 +174,16 @@ def test_lines_are_cut_where_entries_begin_and_keep_their_numbers(tmp_path: Path
         assert len(made.parts) == -(-7 // size)
 
 
+def test_a_stream_of_bad_entries_is_written_down_bit_by_bit(tmp_path: Path) -> None:
+    """Its memory must not grow with what it rejects."""
+    entries: list[Any] = ["bad"] * 5 + ENTRIES[:3] + ["bad"] * 2
+    (tmp_path / "a.json").write_text("[" + ",\n".join(map(json.dumps, entries)) + "]")
+    folder, total = take_in(tmp_path, plan([Source("a", str(tmp_path / "a.json"))], 2))
+    assert (total["records"], total["rejected"]) == (3, 7)
+    assert [line for _, line, _ in rejections(folder)] == [1, 2, 3, 4, 5, 9, 10]
+    assert shards_in(folder, REJECTED) == [0, 1, 2, 3] and sizes(folder) == {0: 2, 1: 1}
+
+
 def test_entries_with_one_id_all_come_in(tmp_path: Path) -> None:
     path = write_lines(tmp_path / "a.jsonl", [ENTRIES[0]] * 3)
     folder, _ = take_in(tmp_path, plan([Source("a", path)], 2))
@@ -202,9 +215,10 @@ def test_of_a_conversation_the_last_answered_turn_is_the_instruction(
     names = {"u": "human", "a": "gpt", "s": "system"}
     turns = [{"from": names[who], "value": f"{who}{number}"} for number, who in enumerate(said)]
     path = write_lines(tmp_path / "a.jsonl", [{"conversations": turns}])
-    folder, _ = take_in(tmp_path, plan([Source("a", path)], 8))
+    folder, total = take_in(tmp_path, plan([Source("a", path)], 8))
     ((_, one),) = came_in(folder)
     assert (one.instruction, one.response, len(one.context)) == (instruction, response, num_context)
+    assert total["conversations"] == (num_context > 0)
 
 
 HOSTILE = [
