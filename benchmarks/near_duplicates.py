@@ -7,12 +7,13 @@ Beside evolray runs datasketch (MinHash.bulk and MinHashLSH, `pip install datask
 with the same shingles, permutations and threshold: a record is dropped when the estimated similarity to one that was
 kept before reaches the threshold. evolray is timed as the stage runs it, from shards of records on disk to decisions,
 with two workers on Ray, and in this process alone; datasketch from texts in memory. A find is right when the two texts
-were planted as such or the exact Jaccard similarity of their shingles reaches the threshold. `--alone` leaves datasketch
-out and prints peak memory, of this process alone. Linux only.
+were planted as such or the exact Jaccard similarity of their shingles reaches the threshold. `--alone` leaves
+datasketch out and prints peak memory of one process that does it all. Linux only.
 """
 
 import argparse
 import json
+import multiprocessing
 import resource
 import sys
 import tempfile
@@ -39,7 +40,7 @@ from evolray.refine.near_clusters import record_ids
 from evolray.refine.near_tokens import shingles
 from evolray.refine.on_ray import run_step
 from evolray.refine.signatures import MakeSignatures
-from evolray.refine.step import ShardStep
+from evolray.refine.step import Counts, ShardStep
 from evolray.refine.tables import RECORDS, RECORDS_SCHEMA, write_rows
 
 SHARD_SIZE = 10_000
@@ -50,13 +51,15 @@ _SYLLABLES = (
     "ba ce di fo gu ha je ki lo mu na pe qui ro su ta ve wi xo yu zan ber con del fer gri hol int jas kel".split()
 )
 _COMMON = (
-    "the of and to a in is that for it as with on be at by this from or an are which you all each their one if will how "
-    "when what your can no more than then so must should write explain describe list create give using between two"
+    "the of and to a in is that for it as with on be at by this from or an are which you all each their one if will "
+    "how when what your can no more than then so must should write explain describe list create give using between two"
 ).split()
 _STATEMENTS = (
-    "{0} = {1} + {n}", "{0} = {f}({1}, {n})", "for {2} in {f}({1}):\n    {0} += {2} * {n}", "if {0} > {n}:\n    {1} = {f}({0})",
+    "{0} = {1} + {n}", "{0} = {f}({1}, {n})", "for {2} in {f}({1}):\n    {0} += {2} * {n}",
+    "if {0} > {n}:\n    {1} = {f}({0})",
     "while {0} < {n}:\n    {0} = {0} * {n} + {1}", "{2} = [{f}({0}) for {0} in {1} if {0} % {n}]", "{1}.{f}({0}, {n})",
-    "{0}, {1} = {1}, {f}({2})", "try:\n    {0} = {1}[{n}]\nexcept {F}Error:\n    {0} = {n}", "{2} = {f}({f2}({0}), '{f}')",
+    "{0}, {1} = {1}, {f}({2})",
+    "try:\n    {0} = {1}[{n}]\nexcept {F}Error:\n    {0} = {n}", "{2} = {f}({f2}({0}), '{f}')",
     "print({f}({0}), {1})", "{0}['{f}'] = {1}[{n}:{2}]", "assert {0} != {f}({1}), {n}", "{1} = {0}.{f}().{f2}({n})",
 )  # fmt: skip
 
@@ -89,7 +92,7 @@ def prose(random: Random) -> str:
 
 def program(random: Random, names: Sequence[str]) -> str:
     """A function of 4 to 15 statements; `random` decides everything but the names."""
-    lines = [f"def {names[0]}({names[1]}, {names[2]}):"]
+    lines = [f"def {names[0]}({names[1]}, {names[2]}):", f"    {', '.join(names[3:])} = 0, 1, []"]
     for _ in range(random.randrange(4, 16)):
         called, other = random.choices(WORDS[len(_COMMON) : 2000], k=2)
         places = random.choices(range(1, len(names)), k=3)
@@ -200,7 +203,11 @@ def in_process(folder: Folder) -> Run:
 
 
 def on_ray(folder: Folder, workers: int) -> Run:
-    return lambda step, numbers: run_step(step, folder, list(numbers), workers, lambda shard, counts: None)
+    return lambda step, numbers: run_step("near", step, folder, list(numbers), workers, ignore)
+
+
+def ignore(shard: int, counts: Counts) -> None:
+    """Nobody watches."""
 
 
 def pairs_by_text(folder: Folder, index: Index, found: Duplicates, text_of: dict[str, str]) -> dict[str, str]:
@@ -266,7 +273,8 @@ def print_quality(planted: Sequence[Planted], results: dict[str, dict[str, str]]
         alike = [value >= config.threshold for value in values]
         right = sum(a or b for a, b in zip(own, alike, strict=True))
         print(
-            f"{name:22}{len(own):9}{sum(own):9}{sum(alike):9}{right / max(1, len(own)):9.3f}{min(values, default=1):9.2f}"
+            f"{name:22}{len(own):9}{sum(own):9}{sum(alike):9}{right / max(1, len(own)):9.3f}"
+            f"{min(values, default=1):9.2f}"
         )
 
 
@@ -326,13 +334,22 @@ def main() -> None:
         if not args.alone:
             compare(folder, texts, planted, config, args.memory_mb)
             return
-        del texts, planted
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        _, found, seconds = decide(folder, config, args.memory_mb, in_process(folder))
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(
-            f"{int((~found.stays()).sum()):,} dropped in {found.turns} turns; {seconds}; peak {peak:.0f} MB ({before:.0f} before)"
-        )
+        process = multiprocessing.get_context("spawn").Process(target=alone, args=(folder, config, args.memory_mb))
+        process.start()
+        process.join()
+
+
+def alone(folder: Folder, config: NearDuplicatesConfig, memory_mb: int) -> None:
+    """In a process that has not made the texts."""
+    before = peak_mb()
+    _, found, seconds = decide(folder, config, memory_mb, in_process(folder))
+    print(f"{int((~found.stays()).sum()):,} dropped in {found.turns} turns")
+    print(", ".join(f"{name} {value:.1f} s" for name, value in seconds.items()))
+    print(f"peak {peak_mb():.0f} MB, {before:.0f} of them before it began")
+
+
+def peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 if __name__ == "__main__":

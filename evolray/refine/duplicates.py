@@ -28,7 +28,11 @@ from evolray.refine.step import ShardStep
 from evolray.refine.tables import array_name
 
 RunUnits = Callable[[ShardStep, Iterable[int]], None]
-"""Runs a step for all these numbers, wherever, and returns when all are done."""
+"""Runs a step for all these numbers, wherever, and returns when all are done.
+
+A step that is the same as in an earlier call may be left out where its files still lie: they do not depend on who was
+asked. What a number stands for depends on the records, the settings and the memory allowed.
+"""
 
 _MERGED_AT_ONCE = 8  # files of pairs
 _LOOP = 1 << 20  # pairs turned into Python's numbers at once
@@ -95,7 +99,6 @@ def _near(
         turn += 1
         known = len(pairs)
         pairs = _collect(folder, step, pairs)
-        folder.remove(step.files)
         stays = resolve(pairs, len(index))
         follows = np.zeros(len(index), np.bool_)
         follows[members_of(pairs)] = True

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from evolray.config.refine import NearDuplicatesConfig
-from evolray.pool.layout import LocalFolder, open_folder
+from evolray.pool.layout import LocalFolder
 from evolray.refine import near_pairs
-from evolray.refine.duplicates import resolve
+from evolray.refine.duplicates import find_duplicates, resolve
 from evolray.refine.index import read_index
 from evolray.refine.near_buckets import pairs_of
 from evolray.refine.reasons import REASONS
@@ -154,8 +154,12 @@ def test_pairs_are_decided_in_their_order() -> None:
     assert resolve(pairs, 6).tolist() == [True, False, True, False, False, True]
 
 
-def test_nothing_is_left_in_the_folder_but_the_files_of_a_run(tmp_path: Path) -> None:
-    folder = open_folder(str(tmp_path))
-    write_texts(folder, families(1, 100))
-    find(folder)
-    assert not list((tmp_path / "work").rglob("*.npy"))
+def test_units_that_an_earlier_run_has_finished_need_not_be_run_again(tmp_path: Path) -> None:
+    folder = LocalFolder(str(tmp_path))
+    write_texts(folder, families(1, 200))
+    found = find(folder)
+    again = find_duplicates(
+        folder, read_index(folder, ("a", "b")), NearDuplicatesConfig(), 64, lambda step, units: None
+    )
+    assert again.turns == found.turns > 1
+    assert np.array_equal(again.kept, found.kept)
