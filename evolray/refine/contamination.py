@@ -82,11 +82,12 @@ class LeakFinder:
         self._similar = SimilarQuestions(questions, settings.similarity)
 
     def find(self, instructions: Sequence[str], responses: Sequence[str]) -> list[Leak]:
-        """One leak per record and item, the strongest; ordered by record, then item."""
+        """One leak per record and item: a passage rather than a similarity, and the strongest; by record, then item."""
         best: dict[tuple[int, int], Leak] = {}
         for place, texts in ((INSTRUCTION, instructions), (RESPONSE, responses)):
             for number, leak in self._leaks(texts, place):
-                if (known := best.get((leak.text, number))) is None or leak.score > known.score:
+                known = best.get((leak.text, number))
+                if known is None or (leak.kind == NGRAM, leak.score) > (known.kind == NGRAM, known.score):
                     best[leak.text, number] = leak
         return [leak for _, leak in sorted(best.items(), key=lambda one: one[0])]
 
@@ -163,6 +164,8 @@ def _least_share(part: Part, settings: ContaminationConfig) -> float:
     """Half of a long question says whose it is; half of ten words is "Write a function that takes a list"."""
     if part.is_program:
         return max(settings.overlap, PROGRAM_SHARE)
+    if part.form == CODE:  # other functions have the same parameters
+        return max(settings.overlap, SHORT_SHARE)
     runs = len(part.tokens) / settings.ngram
     shortness = min(1.0, max(0.0, (LONG - runs) / (LONG - SHORT)))
     return settings.overlap + max(0.0, SHORT_SHARE - settings.overlap) * shortness
