@@ -14,8 +14,9 @@ from evolray.pool.seeds import read_seeds
 from evolray.pool.shards import read_rows
 from evolray.records import Seed
 from evolray.refine.benchmark_items import Item, read_benchmarks
-from evolray.refine.contamination import FindLeaks, Leak, LeakFinder, find_leaks
+from evolray.refine.contamination import FindLeaks, find_leaks
 from evolray.refine.index import read_index
+from evolray.refine.leak_finder import Leak, LeakFinder
 from evolray.refine.tables import LEAKS, RECORDS, RECORDS_SCHEMA, write_rows
 
 DATA = Path(__file__).parents[3] / "shared/data"
@@ -133,7 +134,7 @@ def test_words_changed_here_and_there(finder: LeakFinder) -> None:
 
 
 def test_the_strongest_leak_of_each_item_is_told(finder: LeakFinder) -> None:
-    found = finder.find([SHORT, f"{WORD_PROBLEM[:60]} {SHORT}"], [f"{WORD_PROBLEM} {WORKED}", FUNCTION])
+    found = finder.find([SHORT, f"{WORD_PROBLEM[:60]}. {SHORT}"], [f"{WORD_PROBLEM} {WORKED}", FUNCTION])
     assert [(leak.text, leak.item.benchmark, leak.where, round(leak.score, 6)) for leak in found] == [
         (0, "math", "question in response", 1.0),
         (0, "short", "question in instruction", 1.0),
@@ -168,8 +169,10 @@ def test_items_by_themselves(finder: LeakFinder) -> None:
 
 @pytest.mark.parametrize(("setting", "value"), [("ngram", 1), ("overlap", 0.0), ("overlap", 1.5), ("similarity", 0.0)])
 def test_settings_out_of_range(setting: str, value: float) -> None:
+    settings = ContaminationConfig()
+    setattr(settings, setting, value)
     with pytest.raises(UserError, match=rf"contamination\.{setting} is {value}"):
-        LeakFinder(ITEMS, ContaminationConfig(**{setting: value}))
+        LeakFinder(ITEMS, settings)
 
 
 # --- the step ---

@@ -108,7 +108,8 @@ def test_the_share_is_what_sets_would_give() -> None:
 
 def expected_share(item: Sequence[str], text: Sequence[str], weights: dict[str, float]) -> float:
     own = {tuple(text[at : at + 3]) for at in range(len(text) - 2)}
-    hit, countable = set(), set()
+    hit: set[int] = set()
+    countable: set[int] = set()
     for at in range(len(item) - 2):
         run = tuple(item[at : at + 3])
         if len(set(run)) == 3:
