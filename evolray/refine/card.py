@@ -1,6 +1,6 @@
 """The data card of a mix: what it is made of and how, in the form of dataset cards on the Hugging Face Hub.
 
-A function of the run alone: no date, no name of a machine, so the same mix has the same card. What it says about
+A function of the run alone, without a date, so the same mix has the same card. What it says about
 licences are things to check, not legal advice.
 """
 
@@ -163,7 +163,9 @@ def _examples(folder: Folder, facts: CardFacts) -> str:
                 about += [f"after {len(row['context'])} turns of a conversation"] if row["context"] else []
                 parts += [
                     f"**{inline(row['id'])}** ({inline(', '.join(about))})",
+                    "Instruction:",
                     fenced(row["instruction"], EXAMPLE_CHARS),
+                    "Response:",
                     fenced(row["response"], EXAMPLE_CHARS),
                 ]
         first += rows

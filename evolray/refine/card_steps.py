@@ -101,7 +101,7 @@ def contamination(config: RefineConfig, manifest: RefineManifest) -> str:
         how.append("programs that pass a benchmark problem's tests")
     return (
         f"Every record was compared with the items below, by: {'; '.join(how)}. "
-        f"{manifest.dropped.get('leak', 0):,} records were dropped for it; each is in `leaks/` with the item and the "
+        f"Records dropped for it: {manifest.dropped.get('leak', 0):,}; each is in `dropped/` with the item and the "
         "passage found.\n\n"
         + table(["benchmark", "file", "items", "leaks found"], rows)
         + "\n\nWhat was found is gone; that nothing is left cannot be shown this way. A translated or freely reworded "
