@@ -107,7 +107,7 @@ def _sources(came: Counter[str], names: Sequence[str], others: Sequence[str]) ->
     if others:
         sizes[OTHERS] = sum(came[name] for name in others)
     strata = (
-        Stratum(name, size, LEFT[at % len(LEFT)], f"{shorten(name, 18)}  {compact(size)}")
+        Stratum(name, size, LEFT[at % len(LEFT)], f"{shorten(name, 20)}  {compact(size)}")
         for at, (name, size) in enumerate(sizes.items())
     )
     return Column(tuple(strata), f"came in: {compact(came.total())}", labels_left=True)

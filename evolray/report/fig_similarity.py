@@ -53,7 +53,7 @@ def _draw_similarity(ax: "Axes", run: RefineNumbers) -> None:
         )  # fmt: skip
     lowest = min([*places, 0.9 if run.threshold is None else run.threshold])
     ticks = [tick / 10 for tick in range(int(lowest * 10), 11)]
-    ax.set_xlim(lowest - 0.03, 1.06)
+    ax.set_xlim(lowest - 0.03, 1.06 if run.exact else 1.01)
     shown = [*((tick, f"{tick:g}") for tick in ticks), *([(EXACT, "\nexact")] if run.exact else [])]
     ax.set_xticks([place for place, _ in shown], [text for _, text in shown])
     ax.set_xlabel("similarity to the record that stays (estimated Jaccard)")

@@ -31,7 +31,7 @@ class Panel:
 def alt(panels: Sequence[Panel]) -> str:
     each = (
         f"{panel.name}, mean by generation: "
-        + ", ".join(f"{g}: {mean(panel.counts[g]):.1f}" for g in sorted(panel.counts) if panel.counts[g].total())
+        + ", ".join(f"{g}: {mean(panel.counts[g]):.2f}" for g in sorted(panel.counts) if panel.counts[g].total())
         for panel in panels
     )
     return f"{'. '.join(each)}."
@@ -51,6 +51,8 @@ def draw(title: str, panels: Sequence[Panel]) -> "Figure":
 
 
 def _draw_panel(ax: "Axes", panel: Panel, named: bool) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     counts = {g: panel.counts[g] for g in sorted(panel.counts)[:MOST_GENERATIONS] if panel.counts[g].total()}
     generations = list(counts)
     spread = [quantiles(counts[generation], SHARES) for generation in generations]
@@ -64,17 +66,18 @@ def _draw_panel(ax: "Axes", panel: Panel, named: bool) -> None:
     means = [mean(counts[generation]) for generation in generations]
     ax.plot(generations, means, color=DARK, linewidth=1.2, marker="o", markersize=4)
     for generation, value, top in zip(generations, means, high, strict=True):
-        text = f"{value:.1f}" if value < 100 else compact(round(value))
+        text = f"{value:.2f}" if value < 1 else f"{value:.1f}" if value < 100 else compact(round(value))
         ax.annotate(
             text, (generation, max(top, value)), xytext=(0, 4), textcoords="offset points", ha="center", va="bottom",
             fontsize=FONTS - 1, fontweight="bold", color=DARK,
         )  # fmt: skip
     ax.set_xlim(generations[0] - 0.5, generations[-1] + 0.5)
-    ax.set_ylim(0, max(*high, *means, 1) * 1.12)
+    ax.set_ylim(0, max(*high, *means, 1.5) * 1.12)
     numbers = [compact(counts[generation].total()) for generation in generations]
     labels = [f"{generation}\n" + (f"n = {n}" if len(generations) * (2 if named else 1) < 9 else n)
               for generation, n in zip(generations, numbers, strict=True)]  # fmt: skip
-    ax.set_xticks(generations, labels, fontsize=FONTS - 1)
+    ax.set_xticks(generations, labels, fontsize=FONTS - (2 if named and len(generations) > 4 else 1))
+    ax.yaxis.set_major_locator(MaxNLocator(6, integer=True))
     ax.set_xlabel("generation, with n" if named else "generation, and how many were measured")
     ax.set_ylabel(panel.unit)
     if named:

@@ -29,7 +29,7 @@ from evolray.report import (
 from evolray.report.fig_spread import Panel
 from evolray.report.readers import REFINE, EvolveNumbers, read_evolved, stage_of
 from evolray.report.refined import RefineNumbers, read_refined
-from evolray.report.style import to_png, to_svg
+from evolray.report.style import mark, to_png, to_svg
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -70,27 +70,27 @@ def figures(run: str | EvolveNumbers | RefineNumbers) -> dict[str, FigureEntry]:
 
 def flow(run: str | EvolveNumbers) -> "Figure":
     """What became of the roots in each generation, and of what each operator made."""
-    return fig_flow.draw(read_evolved(run))
+    return _by_teacher(fig_flow.draw, read_evolved(run))
 
 
 def acceptance(run: str | EvolveNumbers) -> "Figure":
     """Kept as a share of kept and eliminated, by operator and generation."""
-    return fig_acceptance.draw(read_evolved(run))
+    return _by_teacher(fig_acceptance.draw, read_evolved(run))
 
 
 def lengths(run: str | EvolveNumbers) -> "Figure":
     """Words of the kept instructions, by generation."""
-    return fig_spread.draw(LENGTHS, _length_panels(read_evolved(run)))
+    return _by_teacher(lambda numbers: fig_spread.draw(LENGTHS, _length_panels(numbers)), read_evolved(run))
 
 
 def reasons(run: str | EvolveNumbers) -> "Figure":
     """Why instructions were eliminated, and after which operator."""
-    return fig_reasons.draw(read_evolved(run))
+    return _by_teacher(fig_reasons.draw, read_evolved(run))
 
 
 def spending(run: str | EvolveNumbers) -> "Figure":
     """Tokens and cost per kept record, by generation and by purpose."""
-    return fig_spending.draw(read_evolved(run))
+    return _by_teacher(fig_spending.draw, read_evolved(run))
 
 
 # --- of a refine run ---
@@ -103,7 +103,7 @@ def refine_flow(run: str | RefineNumbers) -> "Figure":
 
 def difficulty(run: str | RefineNumbers) -> "Figure":
     """The judge's scores by generation and by operator: the paper's figure."""
-    return fig_difficulty.draw(read_refined(run))
+    return _by_judge(fig_difficulty.draw, read_refined(run))
 
 
 def features(run: str | RefineNumbers) -> "Figure":
@@ -128,7 +128,7 @@ def mix(run: str | RefineNumbers) -> "Figure":
 
 def skills(run: str | RefineNumbers) -> "Figure":
     """The skills that the judge named, for what was judged and for the mix."""
-    return fig_mix.draw_skills(read_refined(run))
+    return _by_judge(fig_mix.draw_skills, read_refined(run))
 
 
 # --- all of a run ---
@@ -184,6 +184,15 @@ def _entries(
         for name, (is_there, title, caption, alt, draw) in found.items()
         if is_there
     }
+
+
+def _by_teacher(draw: Callable[[EvolveNumbers], "Figure"], run: EvolveNumbers) -> "Figure":
+    """Whatever the simulated teacher had a hand in says so."""
+    return mark(draw(run), "simulated teacher") if run.is_simulated else draw(run)
+
+
+def _by_judge(draw: Callable[[RefineNumbers], "Figure"], run: RefineNumbers) -> "Figure":
+    return mark(draw(run), "simulated judge") if run.is_simulated else draw(run)
 
 
 def _length_panels(run: EvolveNumbers) -> list[Panel]:

@@ -46,6 +46,7 @@ class EvolveNumbers:
     """Of a million prompt and completion tokens, by the teacher's settings."""
     cost: float = 0.0
     is_simulated: bool = False
+    """The teacher."""
 
     @property
     def generations(self) -> list[int]:

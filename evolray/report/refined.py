@@ -62,6 +62,8 @@ class RefineNumbers:
     items: dict[str, set[str]] = field(default_factory=dict)
     threshold: float | None = None
     """From which similarity on records were near-duplicates; None where they were not looked for."""
+    is_simulated: bool = False
+    """The judge."""
     benchmarks: tuple[str, ...] = ()
     """What leaks were looked for of."""
 
@@ -96,6 +98,7 @@ def read_refined(run: "str | RefineNumbers") -> RefineNumbers:
     near = config.get("near_duplicates") or {}
     found.threshold = float(near["threshold"]) if near.get("enabled", True) and "threshold" in near else None
     found.benchmarks = tuple((config.get("contamination") or {}).get("benchmarks") or ())
+    found.is_simulated = (config.get("judge") or {}).get("kind") == "simulated"
     shards = shards_in(folder, RECORDS)
     offsets = _offsets(folder, shards)
     with ThreadPoolExecutor(READERS) as readers:

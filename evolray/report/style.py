@@ -82,6 +82,12 @@ def new_figure(height: float, title: str) -> "Figure":
     return figure
 
 
+def mark(figure: "Figure", text: str) -> "Figure":
+    """A remark in the upper right corner, that goes with the figure wherever it is shown."""
+    figure.text(0.988, 0.988, text, ha="right", va="top", fontsize=FONTS - 1.5, color=SOFT)
+    return figure
+
+
 def nothing(title: str, why: str) -> "Figure":
     """What is shown where there is nothing to draw: the reason."""
     with look():

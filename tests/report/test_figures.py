@@ -171,6 +171,15 @@ def test_difficulty_gives_means_with_intervals() -> None:
     assert "mean 4.00 ± 0.20" in texts(module.difficulty(run)), "1.96 * sqrt(100 / 99) / 10"
 
 
+def test_what_is_simulated_says_so(evolved: str, refined: str) -> None:
+    assert "simulated teacher" in texts(module.acceptance(evolved))
+    assert "simulated" not in texts(module.acceptance(numbers()))
+    run = read_refined(refined)
+    run.is_simulated = True
+    assert "simulated judge" in texts(module.difficulty(run))
+    assert "simulated" not in texts(module.mix(run)), "no judge had a hand in it"
+
+
 # --- little, much and hostile ---
 
 
