@@ -111,7 +111,8 @@ def _eliminated(accounts: Accounts, examples: Examples) -> Section:
         sums = {why: sum(counts[why, g] for g in generations) for why in whys}
         cells = [[words(why), *(whole(counts[why, g]) for g in generations), whole(sums[why])] for why in whys]
         if cells:
-            columns = ["reason" if fate == "eliminated" else "cause", *map(str, generations), "all"]
+            names = ["seeds" if not g else f"gen. {g}" for g in generations]
+            columns = ["reason" if fate == "eliminated" else "cause", *names, "all"]
             tables.append(Table(f"{caption}, by generation.", columns, cells, texts=columns[:1]))
         groups += [
             ExampleGroup(words(why), fate, sums[why], found)

@@ -19,6 +19,8 @@ PLACE = {
     "skills": "difficulty",
     "mix": "mix",
 }
+SIMULATED = "simulated"
+MOST_COUNTED = 10**15
 OWN_NUMBER = ("leak", "near_duplicate", "exact_duplicate", "over_budget")
 
 
@@ -26,6 +28,10 @@ def content(folder: Folder, manifest: dict[str, Any], composition: Composition, 
     """`manifest` may be empty: then only what the shards say is known."""
     status = str(manifest.get("status", "interrupted"))
     notices = [] if status == "complete" else [f"This run is {status}; the page shows the shards that are finished."]
+    if (manifest.get("mix") or {}).get("teacher", {}).get(SIMULATED):
+        notices.append(
+            "Responses of the simulated teacher are in the mix: good for trying things out, not for training."
+        )
     num_sources = len(manifest.get("sources") or composition.before["source"])
     from_sources = f"{whole(composition.records)} records from {num_sources} source{'s' if num_sources != 1 else ''}"
     facts = [from_sources, f"{whole(composition.in_mix)} in the mix", status]
@@ -89,10 +95,8 @@ def _overview(manifest: dict[str, Any]) -> list[Table]:
 
 
 def _counted(step: dict[str, Any]) -> str:
-    """Whatever numbers a step left, beside its seconds."""
-    numbers: dict[str, float] = {}
-    for one in (step, *(inner for inner in step.values() if isinstance(inner, dict))):
-        numbers |= {key: value for key, value in one.items() if isinstance(value, int | float) and key != "seconds"}
+    """Whatever numbers a step left, beside its seconds and beside sums of hashes."""
+    numbers = {key: value for key, value in step.items() if isinstance(value, int) and value < MOST_COUNTED}
     return ", ".join(f"{words(key)} {value:,}" for key, value in numbers.items())
 
 
@@ -104,5 +108,6 @@ def _dropped(composition: Composition, examples: Examples) -> Section:
     rows.append(["all", whole(total), percent(total, composition.records)])
     table = Table("Records that are not in the mix. Each has the first reason that applies.",
                   ["reason", "records", "of what came in"], rows, texts=["reason"], last_is_total=True)  # fmt: skip
+    whys.sort(key=lambda why: why == "over_budget")  # last: there is nothing to be seen in those that were not drawn
     groups = [ExampleGroup(words(why), "dropped", counts[why], examples.of("dropped", why)) for why in whys]
     return Section("dropped", "What was dropped, and why", "Dropped", tables=[table] if whys else [], examples=groups)

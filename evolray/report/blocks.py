@@ -18,9 +18,10 @@ class Number:
 
 @dataclass(frozen=True)
 class Table:
-    """Cells are text already; columns named in `texts` are aligned to the left, those in `long` hold sentences.
+    """Cells are text already; columns named in `texts` are aligned to the left, those in `long` hold sentences, `ids` ids.
 
-    A caption says what is in the rows, and how many are left out. `last_is_total` sets the last row apart.
+    A caption says what is in the rows, and how many are left out. `last_is_total` sets the last row apart. `is_folded`:
+    its numbers are in a figure, too, and are shown when they are asked for.
     """
 
     caption: str
@@ -28,10 +29,13 @@ class Table:
     rows: Sequence[Sequence[str]]
     texts: Sequence[str] = ()
     long: Sequence[str] = ()
+    ids: Sequence[str] = ()
     last_is_total: bool = False
+    is_folded: bool = False
 
     def kind(self, column: str) -> str:
-        return "long" if column in self.long else "text" if column in self.texts else "number"
+        kinds = (("text", self.texts), ("long", self.long), ("id", self.ids))
+        return next((kind for kind, columns in kinds if column in columns), "number")
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from evolray.report.blocks import Table, whole
 from evolray.report.texts import one_line
 
 CLUSTERS = "clusters.parquet"
-LARGEST, LEAST_SIMILAR = 12, 12
+LARGEST, LEAST_SIMILAR = 10, 10
 TEXT_CHARS = 220
 BATCH_ROWS = 20_000
 
@@ -61,7 +61,7 @@ def _largest(
     ]  # fmt: skip
     columns = ["dropped", "the record that stays", "one of those dropped for it", "similarity", "id"]
     caption = f"The largest of {groups:,} groups: how many records were dropped for the one that stays."
-    return Table(caption, columns, rows, texts=["id"], long=columns[1:3])
+    return Table(caption, columns, rows, ids=columns[4:], long=columns[1:3])
 
 
 def _least(pairs: list[dict[str, Any]]) -> Table:
@@ -72,7 +72,7 @@ def _least(pairs: list[dict[str, Any]]) -> Table:
     ]  # fmt: skip
     columns = ["similarity", "stays", "dropped", "id of the dropped"]
     caption = "The least similar pairs that still count as near-duplicates: would you have dropped these?"
-    return Table(caption, columns, rows, texts=columns[3:], long=columns[1:3])
+    return Table(caption, columns, rows, ids=columns[3:], long=columns[1:3])
 
 
 def _named(key: tuple[str, str]) -> str:

@@ -55,4 +55,4 @@ def _evidence(rows: list[dict[str, Any]], number: int) -> Table:
     columns = ["benchmark", "item", "kind", "where", "score", "evidence", "record"]
     left = f" The {len(rows):,} surest of {number:,}; all of them are in leaks/." if number > len(rows) else ""
     return Table(f"Leaks, each with its evidence.{left}", columns, cells,
-                 texts=["benchmark", "item", "kind", "where", "record"], long=["evidence"])  # fmt: skip
+                 texts=["benchmark", "kind", "where"], long=["evidence"], ids=["item", "record"])  # fmt: skip

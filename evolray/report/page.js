@@ -424,7 +424,7 @@
     window.addEventListener("hashchange", fromLink);
     let shut = [];
     window.addEventListener("beforeprint", () => {
-      shut = [...document.querySelectorAll("details.group:not([open])")];
+      shut = [...document.querySelectorAll("details.group:not([open]), details.folded:not([open])")];
       for (const one of shut) one.open = true;
     });
     window.addEventListener("afterprint", () => { for (const one of shut) one.open = false; });

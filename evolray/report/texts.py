@@ -1,7 +1,8 @@
 """Texts as a page may show them. Whoever wrote them (a model, a crawled file) decides nothing about the page.
 
-Characters without a picture of their own become visible: control characters as their Unicode pictures, what turns or
-overrides the direction of text by its code point in brackets, so that a line reads in the order in which it is stored.
+Characters without a picture of their own become visible by their names in brackets, control characters as well as what
+overrides the direction of text, so that a line reads in the order in which it is stored. (Unicode has pictures of
+control characters, but many machines have no font for them.)
 Markup is no concern here: templates escape, and the browser's script sets text and never HTML.
 """
 
@@ -10,10 +11,12 @@ import re
 MOST_CHARS = 6000
 """Of one text in a page; what is beyond is cut, and the page says how long the text is."""
 
-_PICTURES = {code: chr(0x2400 + code) for code in range(32) if chr(code) not in "\t\n"}
-_PICTURES |= {0x7F: "\u2421"}
+_CONTROLS = (
+    "NUL SOH STX ETX EOT ENQ ACK BEL BS HT LF VT FF CR SO SI DLE DC1 DC2 DC3 DC4 NAK SYN ETB CAN EM SUB ESC FS GS RS US"
+).split()
+_ABBREVIATED = {code: f"[{name}]" for code, name in enumerate(_CONTROLS) if chr(code) not in "\t\n"} | {0x7F: "[DEL]"}
 _NAMED = (*range(0x80, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFEFF, *range(0xD800, 0xE000))
-_VISIBLE = {**_PICTURES, **{code: f"[U+{code:04X}]" for code in _NAMED}}
+_VISIBLE = {**_ABBREVIATED, **{code: f"[U+{code:04X}]" for code in _NAMED}}
 _LINE_ENDS = re.compile("\r\n|\u0085|\u2028|\u2029")
 
 

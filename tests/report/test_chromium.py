@@ -164,7 +164,7 @@ def test_hostile_texts_are_shown_as_text(opened: Open, tmp_path: Path, size: dic
     shown = page.locator("#detail .said").first.inner_text()
     expected = {
         "turned": "safe [U+202E]gpj.exe[U+202C] end [U+2066]hidden[U+2069]",
-        "controls": "bell\u2407 escape\u241b[2J zero\u2400",
+        "controls": "bell[BEL] escape[ESC][2J zero[NUL]",
         "long line": "x" * 1500,
     }
     assert shown == expected.get(kind, HOSTILE[kind])

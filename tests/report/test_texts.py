@@ -8,7 +8,7 @@ from evolray.report.texts import MOST_CHARS, cut, one_line, visible
     [
         ("a\tb\nc", "a\tb\nc"),
         ("a\r\nb\u2028c", "a\nb\nc"),
-        ("a\x00\x1b[31m\r\x7f", "a\u2400\u241b[31m\u240d\u2421"),
+        ("a\x00\x1b[31m\r\x7f", "a[NUL][ESC][31m[CR][DEL]"),
         ("a\u202eb\u2066c\u0090\ufeff", "a[U+202E]b[U+2066]c[U+0090][U+FEFF]"),
         ("<b>&amp;</script>", "<b>&amp;</script>"),
         ("नमस्ते שלום\u200f e\u0301", "नमस्ते שלום\u200f e\u0301"),
