@@ -12,7 +12,6 @@ counted as `unproven`. Code of other languages is not tried, nor are programs th
 the sandbox does not have.
 """
 
-import ast
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -25,18 +24,18 @@ import numpy.typing as npt
 from evolray.config import ContaminationConfig, ExecutionConfig
 from evolray.engine.checking import check_least
 from evolray.errors import UserError
-from evolray.evaluate.benchmark import Problem
 from evolray.evaluate.code import CODE_BENCHMARKS
-from evolray.evaluate.code.entry_points import entry_point_of
 from evolray.evaluate.code.grader import CodeGrader
 from evolray.evaluate.execution import Limits, Sandbox
 from evolray.pool.layout import Folder, shard_name
 from evolray.pool.shards import read_table
+from evolray.refine.code_problems import Task, read_tasks
 from evolray.refine.index import Index
 from evolray.refine.likely import Likeness
 from evolray.refine.programs import Function, Program, program_in
 from evolray.refine.step import Counts
 from evolray.refine.tables import LEAKS_SCHEMA, RECORDS, write_rows
+from evolray.refine.wanted import Wanted, pack, places
 
 LEAKS_BY_EXECUTION = "leaks-by-execution"
 SECONDS = 3.0
@@ -52,46 +51,23 @@ CONTENTLESS = (
 
 
 @dataclass(frozen=True)
-class Task:
-    """`arguments`: how many the tests call it with; empty when that cannot be told, and every function fits."""
-
-    benchmark: str
-    problem: Problem
-    entry_point: str
-    arguments: frozenset[int]
-
-    @property
-    def texts(self) -> tuple[str, str]:
-        """Question and reference solution."""
-        row = self.problem.row
-        if "canonical_solution" in row:
-            return row["prompt"], row["prompt"] + row["canonical_solution"]
-        return row["text"], row["code"]
-
-    def fits(self, function: Function) -> bool:
-        return all(function.least <= number <= function.most for number in self.arguments)
-
-
-@dataclass(frozen=True)
 class FindPassing:
-    """Writes leaks-by-execution/, a file per shard, in the form of leaks/. `wanted`: as `Judging.wanted`."""
+    """Writes leaks-by-execution/, a file per shard, in the form of leaks/."""
 
     tasks: tuple[Task, ...]
     candidates: int
     execution: ExecutionConfig
-    wanted: dict[int, tuple[int, bytes]]
+    wanted: Wanted
 
     def of(self, index: Index, mask: npt.NDArray[np.bool_]) -> "FindPassing":
         """The same for the records whose rows are in the mask (N)."""
-        starts = zip(index.shards, index.offsets[:-1].tolist(), index.offsets[1:].tolist(), strict=True)
-        wanted = {shard: (first, np.packbits(mask[first:end]).tobytes()) for shard, first, end in starts}
-        return replace(self, wanted=wanted)
+        return replace(self, wanted=pack(index, mask))
 
     def run(self, folder: Folder, shard: int) -> Counts:
         """Counts records, programs, runs, unproven passes, leaks and leaking records."""
         first, bits = self.wanted[shard]
         table = read_table(folder, shard_name(RECORDS, shard), ["id", "source", "instruction", "response"])
-        chosen = np.flatnonzero(np.unpackbits(np.frombuffer(bits, np.uint8), count=len(table)))
+        chosen = places(bits, len(table))
         counts = dict.fromkeys(("records", "programs", "runs", "unproven", "leaks", "leaking"), 0)
         counts["records"] = len(chosen)
         rows: list[dict[str, Any]] = []
@@ -186,7 +162,7 @@ def make_finder(config: ContaminationConfig) -> FindPassing | None:
         Sandbox(Limits(execution.memory_mb, execution.processes), unsafe=execution.unsafe).close()
     except UserError as error:
         raise UserError(str(error).replace("execution.unsafe", "contamination.sandbox.unsafe")) from error
-    tasks = [task for name, path in named.items() for task in _tasks(name, path)]
+    tasks = [task for name, path in named.items() for task in read_tasks(name, path)]
     return FindPassing(tuple(tasks), config.candidates, execution, {})
 
 
@@ -195,36 +171,6 @@ def as_entry_point(program: Program, function: Function, entry_point: str) -> st
     if function.name == entry_point:
         return program.source
     return f"{program.source}\n\n{entry_point} = {function.name}\n"
-
-
-def _tasks(benchmark: str, path: str) -> Iterator[Task]:
-    for problem in CODE_BENCHMARKS[benchmark].read(path).all:
-        entry_point = entry_point_of(problem)
-        # The plus inputs are many megabytes, and the base inputs decide here.
-        row = {key: value for key, value in problem.row.items() if key != "plus_input"}
-        yield Task(benchmark, Problem(problem.id, row), entry_point, _numbers_of_arguments(row, entry_point))
-
-
-def _numbers_of_arguments(row: dict[str, Any], entry_point: str) -> frozenset[int]:
-    if "base_input" in row:
-        return frozenset(len(arguments) for arguments in row["base_input"])
-    if "test" in row:
-        return _called_with(row["test"], "candidate")
-    return _called_with("\n".join(row["test_list"]), entry_point)
-
-
-def _called_with(test: str, name: str) -> frozenset[int]:
-    try:
-        tree = ast.parse(test)
-    except (SyntaxError, ValueError, RecursionError):
-        return frozenset()
-    calls = [one for one in ast.walk(tree) if isinstance(one, ast.Call) and _is_name(one.func, name)]
-    plain = [one for one in calls if not any(isinstance(argument, ast.Starred) for argument in one.args)]
-    return frozenset(len(one.args) + len(one.keywords) for one in plain)
-
-
-def _is_name(node: ast.expr, name: str) -> bool:
-    return isinstance(node, ast.Name) and node.id == name
 
 
 def _leak(task: Task, program: Program, function: Function, place: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ answers that could not be read are not: they are in the ledger, and the judge's 
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -35,6 +35,7 @@ from evolray.pool.shards import read_table
 from evolray.records import Turn
 from evolray.refine.index import READERS, Index
 from evolray.refine.tables import JUDGED, JUDGED_SCHEMA, RECORDS, write_table
+from evolray.refine.wanted import Wanted, number_of, pack, places
 
 ATTEMPTS = 2  # an answer that cannot be read is asked for this often in all
 NO_VERDICT = "no_verdict"
@@ -67,21 +68,19 @@ class Question:
 
 @dataclass(frozen=True)
 class Judging(Work[Question, Judged]):
-    """`wanted`: shard -> its first row and, packed by the byte, which of its rows are to be judged (`of`)."""
+    """`wanted`: the rows of each shard that are to be judged; none before `of`."""
 
     tags: tuple[str, ...]
-    wanted: Mapping[int, tuple[int, bytes]]
+    wanted: Wanted
 
     def of(self, index: Index, mask: npt.NDArray[np.bool_]) -> "Judging":
         """The same questions about the records whose rows are in the mask (N)."""
-        starts = zip(index.shards, index.offsets[:-1].tolist(), index.offsets[1:].tolist(), strict=True)
-        wanted = {shard: (first, np.packbits(mask[first:end]).tobytes()) for shard, first, end in starts}
-        return replace(self, wanted=wanted)
+        return replace(self, wanted=pack(index, mask))
 
     @property
     def records(self) -> int:
         """How many are to be judged."""
-        return sum(sum(byte.bit_count() for byte in bits) for _, bits in self.wanted.values())
+        return number_of(self.wanted)
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -102,7 +101,7 @@ class Judging(Work[Question, Judged]):
     def read(self, folder: Folder, shard: int) -> Sequence[Question]:
         first, bits = self.wanted[shard]
         table = read_table(folder, shard_name(RECORDS, shard), COLUMNS)
-        chosen = np.flatnonzero(np.unpackbits(np.frombuffer(bits, np.uint8), count=len(table)))
+        chosen = places(bits, len(table))
         found: dict[tuple[str, tuple[Turn, ...]], list[tuple[str, Judged]]] = {}
         for at, row in zip(chosen.tolist(), table.take(chosen).to_pylist(), strict=True):
             context = tuple(Turn(turn["role"], turn["content"]) for turn in row["context"] or ())
