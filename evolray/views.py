@@ -51,10 +51,12 @@ def refine_view(one: RefineManifest) -> RenderableType:
         parts += ["", Text(f"leaks by benchmark (one record may hold several): {', '.join(leaks)}")]
     if one.judged:
         calls = f"{one.calls:,} calls, {sum(one.tokens.values()):,} tokens, cost {one.cost:,.2f}"
-        failed = f"; {one.judged['failed']:,} got no verdict and are asked again by the same command"
-        parts.append(Text(f"{one.judged['records']:,} records judged{failed if one.judged['failed'] else ''}; {calls}"))
-    took = ", ".join(f"{step['name']} {duration(step['seconds'])}" for step in one.steps)
-    parts.append(Text(f"{duration(one.seconds)} in all ({took})", style="dim"))
+        said = [f"{one.judged['records']:,} records judged"]
+        said += [f"{one.judged['unread']:,} verdicts could not be read"] if one.judged["unread"] else []
+        said += [f"{one.judged['failed']:,} calls failed (the same command asks again)"] if one.judged["failed"] else []
+        parts.append(Text(f"{', '.join(said)}; {calls}"))
+    took = ", ".join(f"{step['name']} {duration(step['seconds'])}" for step in one.steps if step["seconds"] >= 1)
+    parts.append(Text(f"{duration(one.seconds)} in all" + (f" ({took})" if took else ""), style="dim"))
     return Group(*parts)
 
 

@@ -14,17 +14,23 @@ from evolray.refine.judging import Judging
 
 
 def ask(
-    work: Judging, folder: Folder, shards: Sequence[int], config: RefineConfig, show: Callable[[Snapshot], None]
+    work: Judging,
+    folder: Folder,
+    shards: Sequence[int],
+    config: RefineConfig,
+    show: Callable[[Snapshot], None],
+    need_cluster: Callable[[], None],
 ) -> Accounts:
-    """Ask what was not asked before; the accounts of all shards.
+    """Ask what was not asked before; the accounts of all shards. `need_cluster` is called if there is anything to ask.
 
     Raises EndpointError, BudgetError, Interrupted or EvolrayError; what was answered by then is in the ledger.
     """
-    from evolray.engine import on_ray
-
     finished = judging.finished(folder, work)
     todo = [shard for shard in shards if shard not in finished]
     if todo:
+        from evolray.engine import on_ray
+
+        need_cluster()
         paid = spent(folder, finished.values(), todo)
         coordinator = Coordinator(work, config.budget, add_up(finished.values()), paid)
         engine = replace(config.engine, shard_size=config.shard_size)

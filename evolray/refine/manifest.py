@@ -17,8 +17,8 @@ class RefineManifest:
 
     `sources`: name, path, weight, records, rejected, mix; `steps`: name, seconds, and what was counted; `benchmarks`:
     name, path, items, sha256, leaks. `generations`: the highest in the mix. `hashes`: sha256 over records/ (what went
-    in), pool/ (the mix) and every file of training/. Tokens of the mix: four characters count as one; `tokens` and
-    `cost` are the judge's.
+    in), pool/ (the mix) and every file of training/. `judged`: records asked about, `unread` verdicts, `failed` calls;
+    `calls`, `tokens` and `cost` are the judge's. Tokens of the mix: four characters count as one.
     """
 
     run: str

@@ -13,7 +13,7 @@ from evolray.pool.export import FORMATS
 from evolray.pool.seed_formats import without_credentials
 from evolray.refine import intake_plan
 from evolray.refine.benchmark_items import Item, read_benchmarks
-from evolray.refine.contamination import LeakFinder
+from evolray.refine.leak_finder import LeakFinder
 from evolray.refine.embedding import check_model
 from evolray.refine.execution import FindPassing, make_finder
 from evolray.refine.judging import Judging, make_judging

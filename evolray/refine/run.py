@@ -31,6 +31,7 @@ from evolray.refine.filters import filters
 from evolray.refine.hashes import HashShards, joined
 from evolray.refine.index import Index, read_index
 from evolray.refine.intake import ReadSource
+from evolray.refine.judging import NO_VERDICT
 from evolray.refine.manifest import RefineManifest
 from evolray.refine.mix import by_key, write_mix
 from evolray.refine.near_clusters import write_clusters
@@ -84,15 +85,13 @@ class Run:
 
     def work(self, console: Console | None) -> None:
         """Do what is to be done. Raises the error that stands for why it stopped."""
-        from evolray.cluster.on_ray import cluster  # Ray takes a second to import: not before it is needed
-
         names = ", ".join(source.name for source in self._plan.sources)
         title = f"refining {names} into {self._folder.url}"
         logger.info("%s", title)
         self._progress = Progress(title, self._config.engine.log_seconds, console)
         self._steps = Steps(self._folder, self._progress, self._config.workers, self._show)
         try:
-            with cluster(), self._progress:
+            with self._steps, self._progress:
                 self._work()
                 self._manifest.check()
         except EvolrayError as error:
@@ -100,6 +99,7 @@ class Run:
             raise
         done = open_step(self._folder, "all", self._keys["all"], ())
         done.finish(self._folder, 0, {})
+        done.save(self._folder)
         self._write("complete")
 
     def _work(self) -> None:
@@ -174,10 +174,10 @@ class Run:
             self._show()
 
         begun = time.monotonic()
-        accounts = ask(work, self._folder, index.shards, self._config, show)
+        accounts = ask(work, self._folder, index.shards, self._config, show, self._steps.need_cluster)
         self._steps.by_hand("judging", time.monotonic() - begun)
         self._count_judged(work.records, accounts, work.cost(accounts.usage))
-        self._progress.end(f"{work.records:,} records, {accounts.total('failed'):,} without a verdict")
+        self._progress.end(f"{work.records:,} records, {accounts.total('failed'):,} without a score")
         return step_key(work.identity, accounts.to_json())
 
     def _passing_filters(self, index: Index, reasons: Reasons) -> Mask:
@@ -248,7 +248,8 @@ class Run:
 
     def _count_judged(self, records: int, accounts: Accounts, cost: float) -> None:
         usage = accounts.usage.values()
-        self._manifest.judged = {"records": records, "failed": accounts.total("failed")}
+        unread = sum(n for (_, _, _, why), n in accounts.outcomes.items() if why == NO_VERDICT)
+        self._manifest.judged = {"records": records, "unread": unread, "failed": accounts.total("failed") - unread}
         self._manifest.calls, _ = totals(accounts.usage)
         self._manifest.tokens = {
             "prompt": sum(one.prompt_tokens for one in usage),
