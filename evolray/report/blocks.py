@@ -18,7 +18,7 @@ class Number:
 
 @dataclass(frozen=True)
 class Table:
-    """Cells are text already; columns named in `texts` are aligned to the left, those in `long` hold sentences, `ids` ids.
+    """Cells are text already. Columns in `texts` are aligned to the left, those in `long` hold sentences, in `ids` ids.
 
     A caption says what is in the rows, and how many are left out. `last_is_total` sets the last row apart. `is_folded`:
     its numbers are in a figure, too, and are shown when they are asked for.

@@ -50,7 +50,8 @@ class Composition:
             rows.append(_row(f"{len(rest):,} others", *others, self))
         note = " A record has up to three skills." if name == "skills" else ""
         columns = [name.removesuffix("s"), "came in", "share", "in the mix", "share of the mix", "kept %"]
-        return Table(f"Records by {name.removesuffix('s')}, before and after.{note}", columns, rows, texts=columns[:1], is_folded=True)
+        caption = f"Records by {name.removesuffix('s')}, before and after.{note}"
+        return Table(caption, columns, rows, texts=columns[:1], is_folded=True)
 
 
 def _row(name: str, before: int, after: int, whole_run: Composition) -> list[str]:
