@@ -9,6 +9,8 @@ from evolray.pool.shards import POOL
 from evolray.refine.step import Counts
 from evolray.refine.tables import RECORDS
 
+BLOCK_BYTES = 1 << 20
+
 
 @dataclass(frozen=True)
 class HashShards:
@@ -17,6 +19,15 @@ class HashShards:
     def run(self, folder: Folder, shard: int) -> Counts:
         files = {kind: folder.read(shard_name(kind, shard)) for kind in (RECORDS, POOL)}
         return {kind: int.from_bytes(hashlib.sha256(data).digest(), "big") for kind, data in files.items()}
+
+
+def file_sha256(folder: Folder, name: str) -> str:
+    """Read a block at a time: a file of training/ can be as large as the mix."""
+    digest = hashlib.sha256()
+    with folder.open(name) as file:
+        while block := file.read(BLOCK_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def joined(counts: Mapping[int, Counts], kind: str) -> str:

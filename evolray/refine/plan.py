@@ -10,15 +10,14 @@ from evolray.engine.checking import check_endpoints, check_least, check_settings
 from evolray.engine.roles import Script
 from evolray.errors import UserError
 from evolray.pool.export import FORMATS
-from evolray.pool.seed_formats import without_credentials
 from evolray.refine import intake_plan
 from evolray.refine.benchmark_items import Item, read_benchmarks
-from evolray.refine.leak_finder import LeakFinder
 from evolray.refine.embedding import check_model
 from evolray.refine.execution import FindPassing, make_finder
 from evolray.refine.judging import Judging, make_judging
+from evolray.refine.leak_finder import LeakFinder
 from evolray.refine.select_settings import check_select
-from evolray.refine.sources import Source, find_sources
+from evolray.refine.sources import Source, find_sources, shown_path
 from evolray.refine.steps import step_key
 
 COMPARED = ("instruction", "response", "both")
@@ -77,7 +76,7 @@ class Plan:
         rows: list[dict[str, object]] = []
         for name, path in sorted(self.config.contamination.benchmarks.items()):
             items = [item for item in self.items if item.benchmark == name]
-            shown = without_credentials(path)
+            shown = shown_path(path)
             rows.append({"name": name, "path": shown, "items": len(items), "sha256": digest_of(items), "leaks": 0})
         return rows
 

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from evolray.engine.messages import Snapshot
 from evolray.engine.spending import totals
-from evolray.errors import EvolrayError, Interrupted
+from evolray.errors import EvolrayError, Interrupted, UserError
 from evolray.pool.accounts import Accounts
 from evolray.pool.export import export_into
 from evolray.pool.layout import Folder, shard_name, shards_in
@@ -28,7 +28,7 @@ from evolray.refine.duplicates import Duplicates, find_duplicates
 from evolray.refine.embedding import EMBEDDINGS, EmbedRecords
 from evolray.refine.features import MeasureFeatures
 from evolray.refine.filters import filters
-from evolray.refine.hashes import HashShards, joined
+from evolray.refine.hashes import HashShards, file_sha256, joined
 from evolray.refine.index import Index, read_index
 from evolray.refine.intake import ReadSource
 from evolray.refine.judging import NO_VERDICT
@@ -118,6 +118,11 @@ class Run:
             "intake", self._keys["intake"], ReadSource(intake), range(len(intake.parts)), [RECORDS, REJECTED, JUDGED]
         )
         total = state.total
+        if total["conversations"] and "alpaca" in self._config.formats:
+            raise UserError(
+                f"formats=alpaca has no room for the turns before an instruction, and {total['conversations']:,} records "
+                "have some; choose messages, sharegpt or jsonl."
+            )
         self._manifest.records, self._manifest.rejected = total["records"], total["rejected"]
         self._manifest.sources = [
             {
@@ -229,7 +234,7 @@ class Run:
         self._folder.remove("training")
         for format in self._config.formats:
             name = export_into(self._folder, Pool(self._folder.url), format)
-            self._manifest.hashes[name] = hashlib.sha256(self._folder.read(name)).hexdigest()
+            self._manifest.hashes[name] = file_sha256(self._folder, name)
             self._progress.advance()
         self._progress.end(", ".join(self._config.formats) or "none beside Parquet")
 

@@ -10,12 +10,12 @@ from evolray.config import RefineConfig
 from evolray.engine.roles import Script
 from evolray.pool.layout import hold, open_folder
 from evolray.pool.manifest import describe_run
-from evolray.pool.seed_formats import without_credentials
 from evolray.refine import manifest as manifests
 from evolray.refine.plan import Plan, make_plan
 from evolray.refine.preview import preview
 from evolray.refine.results import Refined
 from evolray.refine.run import Run
+from evolray.refine.sources import shown_path
 
 logger = logging.getLogger("evolray")
 
@@ -53,7 +53,7 @@ def _described(plan: Plan, url: str) -> dict[str, Any]:
         for source in plan.sources
     ]
     named = plan.config.contamination.benchmarks.items()
-    described["contamination"]["benchmarks"] = {name: without_credentials(path) for name, path in named}
+    described["contamination"]["benchmarks"] = {name: shown_path(path) for name, path in named}
     if described["judge"].get("base_url"):
-        described["judge"]["base_url"] = without_credentials(described["judge"]["base_url"]).partition("?")[0]
+        described["judge"]["base_url"] = shown_path(described["judge"]["base_url"])
     return described
