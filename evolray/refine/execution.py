@@ -12,9 +12,12 @@ counted as `unproven`. Code of other languages is not tried, nor are programs th
 the sandbox does not have.
 """
 
+import hashlib
+import json
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -34,10 +37,9 @@ from evolray.refine.index import Index
 from evolray.refine.likely import Likeness
 from evolray.refine.programs import Function, Program, program_in
 from evolray.refine.step import Counts
-from evolray.refine.tables import LEAKS_SCHEMA, RECORDS, write_rows
+from evolray.refine.tables import LEAKS_BY_EXECUTION, LEAKS_SCHEMA, RECORDS, write_rows
 from evolray.refine.wanted import Wanted, pack, places
 
-LEAKS_BY_EXECUTION = "leaks-by-execution"
 SECONDS = 3.0
 MOST_FUNCTIONS = 3  # of a program, tried on one problem
 MOST_EVIDENCE = 300
@@ -63,21 +65,29 @@ class FindPassing:
         """The same for the records whose rows are in the mask (N)."""
         return replace(self, wanted=pack(index, mask))
 
+    @property
+    def identity(self) -> str:
+        """What decides the files beside the records, in 16 hex digits: problems, tests and limits."""
+        rows = [(task.benchmark, task.problem.id, task.problem.row) for task in self.tasks]
+        decides = [rows, self.candidates, asdict(self.execution) | {"parallel": None}]
+        return hashlib.sha256(json.dumps(decides, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
     def run(self, folder: Folder, shard: int) -> Counts:
-        """Counts records, programs, runs, unproven passes, leaks and leaking records."""
+        """Counts the records checked, their programs, runs, passes of tests that prove nothing, and leaking records,
+        these by benchmark, too."""
         first, bits = self.wanted[shard]
         table = read_table(folder, shard_name(RECORDS, shard), ["id", "source", "instruction", "response"])
         chosen = places(bits, len(table))
-        counts = dict.fromkeys(("records", "programs", "runs", "unproven", "leaks", "leaking"), 0)
-        counts["records"] = len(chosen)
+        counts = {"checked": len(chosen), "programs": 0}
         rows: list[dict[str, Any]] = []
         with closing(CodeGrader("human-eval", with_plus=False, execution=self.execution)) as grader:
             trial = Trial(grader)
             for at, row in zip(chosen.tolist(), table.take(chosen).to_pylist(), strict=True):
                 found = list(self._leaks_of(row, trial, counts))
                 rows += [{"row": first + at, "id": row["id"], "source": row["source"], **leak} for leak in found]
-                counts["leaking"] += bool(found)
-        counts.update(runs=trial.runs, unproven=trial.unproven, leaks=len(rows))
+        counts.update(runs=trial.runs, unproven=trial.unproven, leaks=len({row["row"] for row in rows}))
+        leaking = Counter(benchmark for _, benchmark in {(row["row"], row["benchmark"]) for row in rows})
+        counts.update((f"leaks.{benchmark}", leaking[benchmark]) for benchmark in sorted(leaking))
         write_rows(folder, shard_name(LEAKS_BY_EXECUTION, shard), rows, LEAKS_SCHEMA)
         return counts
 

@@ -13,11 +13,11 @@ from evolray.config import ContaminationConfig, ExecutionConfig
 from evolray.errors import UserError
 from evolray.pool.layout import Folder, open_folder, shard_name
 from evolray.pool.shards import read_rows
-from evolray.refine.execution import LEAKS_BY_EXECUTION, FindPassing, make_finder
+from evolray.refine.execution import FindPassing, make_finder
 from evolray.refine.index import read_index
 from evolray.refine.likely import Likeness
 from evolray.refine.programs import program_in
-from evolray.refine.tables import RECORDS, RECORDS_SCHEMA, write_rows
+from evolray.refine.tables import LEAKS_BY_EXECUTION, RECORDS, RECORDS_SCHEMA, write_rows
 
 needs_bubblewrap = pytest.mark.skipif(shutil.which("bwrap") is None, reason="needs bubblewrap")
 
@@ -107,7 +107,8 @@ def test_renamed_solutions_without_their_questions(settings: ContaminationConfig
     assert {(one["source"], one["kind"], one["score"]) for one in leaks} == {("a", "execution", 1.0)}
     assert leaks[0]["evidence"] == f"gap passes the tests of spread: {SPREAD}"
     assert leaks[1]["evidence"].startswith("Solution().repeat passes the tests of stretch: def repeat(self")
-    assert (counts["records"], counts["programs"], counts["leaks"], counts["leaking"]) == (5, 4, 3, 3)
+    assert (counts["checked"], counts["programs"], counts["leaks"]) == (5, 4, 3)
+    assert (counts["leaks.humaneval"], counts["leaks.mbpp"], counts["unproven"]) == (2, 1, 0)
 
 
 @needs_bubblewrap
@@ -182,6 +183,16 @@ def test_more_candidates_are_more_problems(settings: ContaminationConfig) -> Non
     assert finder.likely(found, "the vowels", "")[0].problem.id == "8"
     assert len(finder.likely(found, "count the largest of the letters of a word", "")) == 3
     assert pickle.loads(pickle.dumps(finder)).tasks == finder.tasks
+
+
+def test_what_decides_the_files_has_an_identity(settings: ContaminationConfig, tmp_path: Path) -> None:
+    before = made(settings).identity
+    assert made(settings).identity == before and len(before) == 16
+    settings.sandbox.parallel = 7
+    assert made(settings).identity == before
+    path = tmp_path / "mbpp.jsonl"
+    path.write_text(path.read_text().replace("aabb", "aaab"))  # a test, and nothing else
+    assert made(settings).identity != before
 
 
 def test_other_names_make_no_difference_to_a_form() -> None:
