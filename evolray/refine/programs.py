@@ -16,6 +16,7 @@ from evolray.evaluate.code.python_source import (
     Definition,
     Piece,
     is_whole,
+    line_range,
     names_defined,
     names_needed,
     pieces_of,
@@ -51,11 +52,10 @@ def program_in(text: str) -> Program | None:
         return None
     budget = Budget(MOST_PARSED)
     pieces = [piece for source in _sources(text) for piece in pieces_of(source, budget)]
-    statements = [(piece, statement) for piece in pieces for statement in piece.tree.body]
-    functions = _functions([statement for _, statement in statements])
+    functions = _functions([statement for piece in pieces for statement in piece.tree.body])
     if not functions:
         return None
-    return Program(_source_of(statements), functions)
+    return Program(_source_of(pieces), functions)
 
 
 def _sources(text: str) -> list[str]:
@@ -63,12 +63,20 @@ def _sources(text: str) -> list[str]:
     return [block.code for block in blocks if block.may_be_python] if blocks else [text]
 
 
-def _source_of(statements: list[tuple[Piece, ast.stmt]]) -> str:
-    needed = {name for _, one in statements if _is_definition(one) for name in names_needed(one)}
-    kept = list(dict.fromkeys(
-        piece.text_of(one) for piece, one in statements
-        if _is_definition(one) or isinstance(one, ast.Import | ast.ImportFrom) or _binds(one, needed)
-    ))  # fmt: skip
+def _source_of(pieces: list[Piece]) -> str:
+    definitions = [one for piece in pieces for one in piece.tree.body if _is_definition(one)]
+    needed = {name for one in definitions for name in names_needed(one)}
+    for piece in reversed(pieces):
+        for one in reversed(piece.tree.body):  # a constant may need one from before it
+            if _binds(one, needed):
+                needed |= names_needed(one)
+    kept: dict[str, None] = {}  # what stands there twice counts once
+    for piece in pieces:
+        lines = piece.source.split("\n")
+        for one in piece.tree.body:
+            if _is_definition(one) or isinstance(one, ast.Import | ast.ImportFrom) or _binds(one, needed):
+                first, last = line_range(one)
+                kept["\n".join(lines[first - 1 : last])] = None
     return "\n".join(sorted(kept, key=lambda source: not source.startswith("from __future__")))
 
 

@@ -62,7 +62,8 @@ def test_usage_is_left_out_and_what_is_needed_stays() -> None:
     text = f"""Here:
 ```python
 import math
-LIMIT = 10
+HALF = 5
+LIMIT = 2 * HALF
 numbers = list(map(int, input().split()))
 {ADD} + LIMIT
 print(add(1, 2))
@@ -79,7 +80,7 @@ def twice(x):
     program = program_in(text)
     assert program is not None
     assert program.source == (
-        "from __future__ import annotations\nimport math\nLIMIT = 10\n"
+        "from __future__ import annotations\nimport math\nHALF = 5\nLIMIT = 2 * HALF\n"
         f"{ADD} + LIMIT\ndef twice(x):\n    return math.floor(add(x, x))"
     )
     namespace: dict[str, object] = {}

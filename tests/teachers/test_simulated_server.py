@@ -17,8 +17,10 @@ from typing import Any
 import aiohttp
 import pytest
 
+from evolray.method.difficulty import difficulty_prompt
 from evolray.method.domains import DOMAINS
 from evolray.method.operators import render
+from evolray.method.skills import skills_prompt
 from evolray.records import Turn
 from evolray.teachers.simulated import SimulatedTeacher
 from evolray.teachers.simulated import server as simulated_server
@@ -166,16 +168,16 @@ def test_what_is_paid_twice_is_counted() -> None:
     async def test(client: Client) -> None:
         equality = render(DOMAINS["open"].equality_prompt, first="a", second="b")
         evolve = DOMAINS["open"].operators[0].render("Compare tea and coffee")
-        for prompt in ("one", "two", "one", "one", equality, evolve):
+        for prompt in ("one", "two", "one", "one", equality, evolve, difficulty_prompt("a"), skills_prompt("a")):
             await client.ask(prompt)
         await client.ask("one", messages=[{"role": "system", "content": "s"}, {"role": "user", "content": "one"}])
         stats = await client.stats()
-        assert stats["distinct_prompts"] == 5
+        assert stats["distinct_prompts"] == 7
         assert stats["repeated_prompts"] == 2
-        assert stats["kinds"] == {"evolve": 1, "judge": 1, "respond": 5, "difficulty": 0, "skills": 0}
+        assert stats["kinds"] == {"evolve": 1, "judge": 1, "respond": 5, "difficulty": 1, "skills": 1}
         assert stats["prompt_tokens"] > stats["answered"] and stats["completion_tokens"] > 0
         timeline = await client.timeline()
-        assert [row[2] for row in timeline] == ["respond"] * 4 + ["judge", "evolve", "respond"]
+        assert [row[2] for row in timeline] == ["respond"] * 4 + ["judge", "evolve", "difficulty", "skills", "respond"]
         assert all(0 <= start <= end for start, end, _ in timeline)
         await client.reset()
         assert await client.timeline() == []
