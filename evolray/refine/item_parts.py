@@ -15,10 +15,13 @@ LEAST_WORDS, LEAST_NAMED, LEAST_CODE = 20, 16, 28
 LEAST_PROSE = 10  # words around a question's code that are enough to know it by
 
 _DOCSTRING = re.compile(r'"{3}([\s\S]*?)"{3}|\'{3}([\s\S]*?)\'{3}')
-_IMPORT = re.compile(r"^[ \t]*(?:import|from)[ \t]+\w[^\n]*$", re.MULTILINE)
+_IMPORT = re.compile(
+    r"^(?:import[ \t]+\w|from[ \t]+[\w.]+[ \t]+import\b)[^\n]*$", re.MULTILINE
+)  # not those within functions
 _EXAMPLE = re.compile(r"^[ \t]*(?:>>>|assert\b)[^\n]*(?:\n(?![ \t]*(?:>>>|assert\b|$))[^\n]*)?", re.MULTILINE)
 _FUNCTION = re.compile(r"\bdef\s+(\w+)\s*\(")
 _SUM = re.compile(r"<<[^<>\n]*>>")  # the calculations that GSM8K's solutions carry
+_PROGRAM = re.compile(r"[{};]\s*$|\b(?:def|return|import)\s|#include|\bSELECT\b", re.MULTILINE)  # and not an equation
 _FINAL_ANSWER = re.compile(r"^####.*$", re.MULTILINE)
 
 
@@ -85,9 +88,10 @@ def _solution(item: Item) -> list[tuple[str, list[str]]]:
     text = item.solution
     if not text.strip():
         return []
-    if not (item.is_code or looks_like_code(text)):
-        prose, code = split_code(_FINAL_ANSWER.sub("", _SUM.sub("", text)))
-        return _without_repeats([(WORDS, words(f"{prose}\n{code}")), (CODE, code_tokens(code))])
+    if not (item.is_code or (looks_like_code(text) and _PROGRAM.search(text))):
+        text = _FINAL_ANSWER.sub("", text)
+        with_sums, plain = words(text), words(_SUM.sub("", text))
+        return _without_repeats([(WORDS, with_sums), (WORDS, plain), (CODE, code_tokens(split_code(text)[1]))])
     program = code_tokens(_IMPORT.sub("", split_code(text, is_code=True)[1]))
     if _FUNCTION.search(item.question) and "def" not in program[:1]:
         return [(CODE, code_tokens(_signature(item.question)) + program), (CODE, program)]

@@ -150,11 +150,18 @@ def test_short_solutions_are_the_answer_to_many_questions(solution: str) -> None
     assert [one.of for one in parts_of(0, Item("b", "0", "Why?", solution))] == [QUESTION]
 
 
-def test_calculations_and_final_answers_do_not_count() -> None:
+def test_a_solution_is_looked_for_with_its_calculations_and_without_them() -> None:
     solution = "She has 3 + 4 = <<3+4=7>>7 apples and gives " + "one to each of her many friends " * 3 + "\n#### 4"
+    _, marked, plain = parts_of(0, Item("b", "0", "How many?", solution))
+    assert marked.tokens[:9] == ["she", "has", "3", "4", "3", "4", "7", "7", "apples"]
+    assert plain.tokens[:7] == ["she", "has", "3", "4", "7", "apples", "and"]
+    assert marked.tokens[-1] == plain.tokens[-1] == "friends"
+
+
+def test_equations_are_no_program() -> None:
+    solution = "\n".join(f"Box {name} = {number} / 2 = {number // 2} apples" for number, name in enumerate("abcdef"))
     _, solved = parts_of(0, Item("b", "0", "How many?", solution))
-    assert solved.tokens[:7] == ["she", "has", "3", "4", "7", "apples", "and"]
-    assert solved.tokens[-1] == "friends"
+    assert solved.form == WORDS
 
 
 def test_a_question_about_a_program() -> None:
