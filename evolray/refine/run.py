@@ -120,8 +120,8 @@ class Run:
         total = state.total
         if total["conversations"] and "alpaca" in self._config.formats:
             raise UserError(
-                f"formats=alpaca has no room for the turns before an instruction, and {total['conversations']:,} records "
-                "have some; choose messages, sharegpt or jsonl."
+                f"formats=alpaca has no room for the turns before an instruction, and {total['conversations']:,} "
+                "records have some; choose messages, sharegpt or jsonl."
             )
         self._manifest.records, self._manifest.rejected = total["records"], total["rejected"]
         self._manifest.sources = [
