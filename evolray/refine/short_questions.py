@@ -1,8 +1,8 @@
 """Questions too short for runs of n words: found as a whole sentence, or not at all.
 
 "How did US states get their names?" is a leak when an instruction consists of it, or has it as a sentence or a line of
-its own (up to MOST_SENTENCES sentences in a row for an item of several); within a longer sentence the same words may
-ask for something else. Digits and the signs of arithmetic must be the same, too: as words, 2 + 3 and 2 - 3 are equal.
+its own, or in quotes (an item of several: up to MOST_SENTENCES such pieces in a row). Within a longer sentence the same
+words may ask for something else. Digits and the signs of arithmetic must be the same, too: as words, 2 + 3 is 2 - 3.
 Items of fewer than LEAST_WORDS words must be the whole instruction; in responses, they are not looked for.
 """
 
@@ -16,9 +16,9 @@ from evolray.refine.item_parts import Part
 from evolray.refine.text.hashing import Tokens, hash_tokens, ngrams
 
 LEAST_WORDS = 3
-MOST_SENTENCES = 3
+MOST_SENTENCES = 6
 
-_ENDS = re.compile(r"(?<=[.!?;:])[\"'”’)*_]*\s+|\n+")
+_ENDS = re.compile(r"(?<=[.!?;:])['’)*_]*\s+|\n+|[\"“”„«»]")
 _SIGNS = re.compile(r"[^\W_]+|(?<![^\W\d_])-|-(?![^\W\d_])|[+*/^=<>%|]")
 
 
