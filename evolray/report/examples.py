@@ -1,4 +1,7 @@
-"""A few examples of every reason why records were eliminated or dropped: which ones is decided by a seed alone."""
+"""A few examples of every reason why records were eliminated or dropped.
+
+Which ones is decided by a seed alone, and in the same way as the sample of lineages, so theirs are in the page, too.
+"""
 
 import heapq
 from collections import Counter
@@ -7,7 +10,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from evolray.report.lineages import random_key
-from evolray.report.outcomes import WHY, Fate, Outcome, Shard, rows_of
+from evolray.report.outcomes import WHY, Fate, Outcome, Shard, roots_of, rows_of
 
 EXCERPT_CHARS = 1200
 
@@ -37,11 +40,10 @@ class Examples:
         return [example for _, _, example in sorted(self._chosen.get((fate, why), []), key=lambda one: one[:2])]
 
     def _add(self, fate: Fate, table: pa.Table, kept: pa.Table | None) -> None:
-        whys, ids = table[WHY[fate][0]].to_pylist(), table["id"].to_pylist()
+        whys, roots, ids = table[WHY[fate][0]].to_pylist(), roots_of(table), table["id"].to_pylist()
         self.counts.update((fate, why) for why in whys)
         for why in sorted(set(whys)):
-            mine = [row for row, one in enumerate(whys) if one == why]
-            own = [(random_key(self._seed, why, ids[row]), ids[row], row) for row in mine]
+            own = [(random_key(self._seed, *roots[row]), ids[row], row) for row, one in enumerate(whys) if one == why]
             best = heapq.nsmallest(self._number, own)
             outcomes = rows_of(table, fate, [row for _, _, row in best])
             parents = _texts(kept, [one.parent_id for one in outcomes]) if fate == "eliminated" else {}

@@ -20,7 +20,7 @@ TEMPLATE, STYLE, SCRIPT = "page.html.jinja", "page.css", "page.js"
 
 
 def render(content: Content, packed: Packed, show_command: str) -> str:
-    """The page. `show_command`: how a lineage that is not in it is seen, such as `evolray show runs/a --root ID`."""
+    """The page. `show_command`: how a lineage that is not in it is seen, `evolray show runs/a --root ID`; or ""."""
     style, script = _asset(STYLE), _asset(SCRIPT)
     policy = (
         f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; img-src data:; "

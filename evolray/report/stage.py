@@ -48,7 +48,7 @@ def report(config: ReportConfig) -> str:
     sample = Sample(config.seed, int(most_bytes * CHARS_PER_BYTE))
     content = _read(config, folder, stage, sample)
     content.put(_draw(config.run, target, pictures_folder))
-    show = f"evolray show {without_credentials(folder.url)} --root ID"
+    show = f"evolray show {folder.url} --root ID" if stage == "evolve" else ""
     empty = browser.pack([], sample.seen(), 0.0)
     room = most_bytes - len(render(content, empty, show).encode())
     if room < 0:

@@ -7,7 +7,11 @@ import pytest
 
 from evolray.config import ReportConfig
 from evolray.errors import UserError
+from evolray.pool.layout import open_folder
 from evolray.records import Outcome
+from evolray.report.examples import Examples
+from evolray.report.lineages import Sample
+from evolray.report.outcomes import read_shards
 from evolray.report.stage import report
 from tests.report import refine_run
 from tests.report.evolve_run import eliminated, failed, kept, plain_run, write_run
@@ -145,3 +149,14 @@ def test_settings_that_cannot_be(tmp_path: Path, settings: dict[str, object], me
     plain_run(str(tmp_path / "run"), 3)
     with pytest.raises(UserError, match=message):
         page_of(tmp_path / "run", **settings)
+
+
+def test_the_lineages_of_examples_are_in_the_sample(tmp_path: Path) -> None:
+    plain_run(str(tmp_path), 3000)
+    examples, sample = Examples(0, 5), Sample(0, 30_000)
+    for shard in read_shards(open_folder(str(tmp_path)), "evolve"):
+        examples.add(shard)
+        sample.add(shard)
+    found = [one.outcome.root_id for one in examples.of("eliminated", "no_information_gain")]
+    assert len(found) == 5 and set(found) <= {one.root_id for one in sample.lineages()}
+    assert examples.counts == {("eliminated", "no_information_gain"): 900, ("failed", "timeout"): 300}
