@@ -17,7 +17,7 @@ from evolray.refine.leak_finder import Leak, LeakFinder
 from evolray.refine.step import Counts
 from evolray.refine.tables import LEAKS, LEAKS_SCHEMA, RECORDS, write_rows
 
-CHUNK_CHARS = 8_000_000  # looked at together
+CHUNK_CHARS = 1_000_000  # looked at together: some 100 bytes of memory for each
 
 
 @dataclass(frozen=True)
