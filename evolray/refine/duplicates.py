@@ -8,6 +8,10 @@ The search finds it in turns. The first compares all; within a bucket it leaves 
 leader turns out to be dropped itself, those that followed it are fresh: unless another one that stays drops them, too,
 they are compared with the rest of their buckets in the next turn. Pairs found once are remembered, so the turns end:
 each but the last finds a new one. After them no two records that stay and share a band resemble each other.
+
+Of records made from a template so many share a band that not all are compared (`near_buckets`). Then every turn is
+like the first, among those that stay so far, until one finds nothing. The result is still the same for any shards,
+workers and memory; a search among fewer records, which are less crowded, may find more.
 """
 
 from collections.abc import Callable, Iterable
@@ -20,7 +24,7 @@ from evolray.config.refine import NearDuplicatesConfig
 from evolray.pool.layout import Folder
 from evolray.refine import exact
 from evolray.refine.index import Index
-from evolray.refine.near_buckets import PAIR, Mask, Pairs, Rows, join, leaders_of, members_of
+from evolray.refine.near_buckets import PAIR, SPLIT, Mask, Pairs, Rows, join, leaders_of, members_of
 from evolray.refine.near_pairs import FindPairs
 from evolray.refine.reasons import code
 from evolray.refine.signatures import similarity
@@ -93,24 +97,26 @@ def _near(
     ranks = np.empty_like(by_rank)
     ranks[by_rank] = np.arange(len(by_rank), dtype=np.int32)
     candidates, fresh, pairs, turn = found.stays(), None, np.empty(0, PAIR), 0
+    crowded = False
     while True:
         step = FindPairs(config, index, by_rank, ranks, candidates, fresh, turn, memory_mb)
         run_units(step, step.units)
         turn += 1
         known = len(pairs)
-        pairs = _collect(folder, step, pairs)
+        pairs, were_split = _collect(folder, step, pairs)
+        crowded |= were_split
         stays = resolve(pairs, len(index))
         follows = np.zeros(len(index), np.bool_)
         follows[members_of(pairs)] = True
-        fresh = (stays & follows)[ranks]
-        if len(pairs) == known or not fresh.any():
+        if len(pairs) == known or not (crowded or (stays & follows).any()):
             break
         candidates = found.stays() & stays[ranks]
+        fresh = None if crowded else (stays & follows)[ranks]
     return _decided(found, pairs, stays, order, config.permutations, turn)
 
 
-def _collect(folder: Folder, step: FindPairs, pairs: Pairs) -> Pairs:
-    """What was known, and what the units found."""
+def _collect(folder: Folder, step: FindPairs, pairs: Pairs) -> tuple[Pairs, bool]:
+    """What was known, and what the units found; and whether a bucket was split."""
     units = list(step.units)
     for begin in range(0, len(units), _MERGED_AT_ONCE):
         parts = [pairs]
@@ -118,7 +124,8 @@ def _collect(folder: Folder, step: FindPairs, pairs: Pairs) -> Pairs:
             with folder.open(array_name(step.files, unit)) as file:
                 parts.append(np.lib.format.read_array(file, allow_pickle=False))
         pairs = join(parts)
-    return pairs
+    real = pairs["pair"] != SPLIT["pair"][0]
+    return pairs[real], not real.all()
 
 
 def _decided(found: Duplicates, pairs: Pairs, stays: Mask, order: Rows, permutations: int, turns: int) -> Duplicates:

@@ -33,8 +33,8 @@ def read_band(folder: Folder, index: Index, band: int) -> Iterator[tuple[int, np
     return _ahead(read, range(len(index.shards)))
 
 
-def read_signatures(folder: Folder, index: Index, rows: Rows) -> Signatures:
-    """(rows, permutations), in the order of `rows`.
+def read_signatures(folder: Folder, index: Index, rows: Rows, value: int | None = None) -> Signatures:
+    """(rows, permutations), in the order of `rows`; (rows, 1) when only one value is wanted.
 
     Whole files are read, one at a time, even for few rows: they are small, and a mapped file would count as memory.
     """
@@ -47,7 +47,8 @@ def read_signatures(folder: Folder, index: Index, rows: Rows) -> Signatures:
             (records, values), kind = _header(file)
             everything = np.frombuffer(file.read(), kind).reshape(records, values)
         wanted = order[limits[at] : limits[at + 1]]
-        return wanted, everything[rows[wanted] - index.offsets[at]]
+        places = rows[wanted] - index.offsets[at]
+        return wanted, everything[places] if value is None else everything[places, value : value + 1]
 
     for places, signatures in _ahead(read, np.flatnonzero(np.diff(limits))):
         if found is None:

@@ -6,7 +6,7 @@ that, the workers of a node share what `FindPairs` itself carries, some 30 bytes
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ import numpy.typing as npt
 from evolray.config.refine import NearDuplicatesConfig
 from evolray.pool.layout import Folder
 from evolray.refine.index import Index
-from evolray.refine.near_buckets import Mask, Members, Pairs, Rows, find_followers, find_pairs, join
+from evolray.refine.near_buckets import SPLIT, Mask, Members, Pairs, Rows, find_pairs, join, split
 from evolray.refine.near_files import read_band, read_signatures
 from evolray.refine.signatures import matches_needed, rows_per_band
 from evolray.refine.step import Counts
@@ -22,6 +22,7 @@ from evolray.refine.tables import write_array
 
 _MEGABYTE = 1_000_000
 _BYTES_PER_RECORD = 100  # of a unit that finds all its records in buckets: keys, ranks, buckets, pairs
+_LARGEST = 200_000  # members of a bucket
 _TABLE_BITS = np.uint64(22)
 
 
@@ -49,8 +50,7 @@ class FindPairs:
 
     @property
     def units(self) -> range:
-        bands = self.config.permutations // rows_per_band(self.config.threshold, self.config.permutations)
-        return range(bands * self.ranges)
+        return range(self.config.permutations // self._rows * self.ranges)
 
     @property
     def files(self) -> str:
@@ -61,19 +61,23 @@ class FindPairs:
         ranks, buckets = self._buckets(folder, band, part)
         needed = matches_needed(self.config.threshold, self.config.permutations)
         found: list[Pairs] = []
+        ranks, buckets, were_split = self._split_largest(folder, band, ranks, buckets)
+        if were_split:
+            found.append(SPLIT)
         for chunk in chunks(buckets, self._most_members):
-            if chunk.stop - chunk.start > self._most_members:
-                found += self._large(folder, ranks[chunk], needed)
-            else:
-                found.append(find_pairs(self._members(folder, ranks[chunk], buckets[chunk]), needed)[0])
+            found.append(find_pairs(self._members(folder, band, ranks[chunk], buckets[chunk]), needed))
         pairs = join(found)
         write_array(folder, self.files, shard, pairs)
         return {"members": len(ranks), "pairs": len(pairs)}
 
     @property
+    def _rows(self) -> int:
+        return rows_per_band(self.config.threshold, self.config.permutations)
+
+    @property
     def _most_members(self) -> int:
         """Whose signatures are held at once."""
-        return max(2, self.memory_mb * _MEGABYTE // 4 // (self.config.permutations + 64))
+        return max(_LARGEST, self.memory_mb * _MEGABYTE // 4 // (self.config.permutations + 64))
 
     def _buckets(self, folder: Folder, band: int, part: int) -> tuple[Rows, Rows]:
         """Ranks and bucket numbers of all records that share their hash with another, by bucket and rank.
@@ -113,36 +117,30 @@ class FindPairs:
             table[hashes[self.fresh[begin : begin + len(hashes)]] >> (np.uint64(64) - _TABLE_BITS)] = True
         return table
 
-    def _members(self, folder: Folder, ranks: Rows, buckets: Rows) -> Members:
+    def _split_largest(self, folder: Folder, band: int, ranks: Rows, buckets: Rows) -> tuple[Rows, Rows, bool]:
+        """Buckets that cannot be held at once are split by values before this band's, which are read for it alone.
+
+        How large a bucket may be is a constant, since what is found must not depend on memory.
+        """
+        for splits in range(1, self.config.permutations):
+            sizes = np.bincount(buckets) if len(buckets) else np.zeros(1, np.int64)
+            if sizes.max() <= _LARGEST:
+                return ranks, buckets, splits > 1
+            wanted, value = sizes[buckets] > _LARGEST, (band * self._rows - splits) % self.config.permutations
+            values = np.zeros(len(ranks), np.uint8)
+            values[wanted] = read_signatures(folder, self.index, self.order[ranks[wanted]].astype(np.int64), value)[
+                :, 0
+            ]
+            order, buckets = split(buckets, wanted, values)
+            ranks = ranks[order]
+        return ranks, buckets, True
+
+    def _members(self, folder: Folder, band: int, ranks: Rows, buckets: Rows) -> Members:
         rows = self.order[ranks].astype(np.int64)
         roots = None if self.config.within_lineage else self.index.roots[rows]
         fresh = None if self.fresh is None else self.fresh[rows]
-        return Members(ranks, buckets, read_signatures(folder, self.index, rows), roots, fresh)
-
-    def _large(self, folder: Folder, ranks: Rows, needed: int) -> Iterator[Pairs]:
-        """One bucket, half of what can be held at a time: its leaders are found, then all that follow them."""
-        half = self._most_members // 2
-        while len(ranks):
-            head, ranks = ranks[:half], ranks[half:]
-            leaders = self._members(folder, head, np.zeros(len(head), np.int64))
-            pairs, leads = find_pairs(leaders, needed)
-            yield pairs
-            leaders = replace(
-                leaders,
-                ranks=leaders.ranks[leads],
-                buckets=leaders.buckets[leads],
-                signatures=leaders.signatures[leads],
-                roots=None if leaders.roots is None else leaders.roots[leads],
-                fresh=None if leaders.fresh is None else leaders.fresh[leads],
-            )
-            rest = [ranks[:0]]
-            for begin in range(0, len(ranks), half):
-                block = ranks[begin : begin + half]
-                members = self._members(folder, block, np.zeros(len(block), np.int64))
-                pairs, stays = find_followers(leaders, members, needed)
-                yield pairs
-                rest.append(block[stays])
-            ranks = np.concatenate(rest)
+        signatures = read_signatures(folder, self.index, rows)
+        return Members(ranks, buckets, signatures, roots, fresh, next_value=(band + 1) * self._rows)
 
 
 def chunks(buckets: Rows, most: int) -> Iterator[slice]:

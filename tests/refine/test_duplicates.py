@@ -6,7 +6,7 @@ import pytest
 
 from evolray.config.refine import NearDuplicatesConfig
 from evolray.pool.layout import LocalFolder
-from evolray.refine import near_pairs
+from evolray.refine import near_buckets, near_pairs
 from evolray.refine.duplicates import find_duplicates, resolve
 from evolray.refine.index import read_index
 from evolray.refine.near_buckets import pairs_of
@@ -163,3 +163,43 @@ def test_units_that_an_earlier_run_has_finished_need_not_be_run_again(tmp_path: 
     )
     assert again.turns == found.turns > 1
     assert np.array_equal(again.kept, found.kept)
+
+
+def template(number: int) -> list[str]:
+    """Texts of which any two share a good half of their words, and every tenth is nearly the one before."""
+    random = Random(3)
+    texts: list[dict[int, str]] = []
+    while len(texts) < number:
+        is_near = len(texts) % 10 == 9
+        texts.append(texts[-1] | {49: "nearly"} if is_near else {at: random.choice(WORDS) for at in range(2, 46, 4)})
+    return [text(changed) for changed in texts]
+
+
+def test_crowded_buckets_are_split_and_what_stays_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = template(300)
+    whole, folder, again = (LocalFolder(str(tmp_path / name)) for name in ("whole", "split", "again"))
+    write_texts(whole, texts)
+    expected = find(whole).stays()
+    assert expected.sum() == 270
+    monkeypatch.setattr(near_buckets, "CROWDED", 3)
+    monkeypatch.setattr(near_buckets, "PATIENCE", 2)
+    write_texts(folder, texts, shard_size=70)
+    found = find(folder)
+    assert found.turns > 1  # some bucket was split
+    assert (found.stays() == expected).mean() > 0.99
+    write_texts(again, [one for one, stay in zip(texts, found.stays(), strict=True) if stay])
+    assert find(again).stays().all()
+
+
+def test_buckets_that_cannot_be_held_are_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = LocalFolder(str(tmp_path))
+    write_texts(folder, [text({n % 50: f"new{n}"}) for n in range(300)], shard_size=70)
+    expected = find(folder)
+    monkeypatch.setattr(near_pairs, "_LARGEST", 20)
+    results = []
+    for megabyte in (9_000, 1_000_000):
+        monkeypatch.setattr(near_pairs, "_MEGABYTE", megabyte)
+        results.append(find(folder, memory_mb=1))
+    assert results[0].turns > 1
+    assert np.array_equal(results[0].kept, results[1].kept)
+    assert (results[0].stays() == expected.stays()).mean() > 0.99
