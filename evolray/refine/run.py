@@ -4,6 +4,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Iterable
+from itertools import count
 
 import numpy as np
 import numpy.typing as npt
@@ -134,14 +135,13 @@ class Run:
         return read_index(self._folder, tuple(source.name for source in self._plan.sources))
 
     def _find_duplicates(self, index: Index) -> Duplicates:
-        config, turns = self._config.near_duplicates, [0]
+        config, turns = self._config.near_duplicates, count()
         step = MakeSignatures(config, self._plan.needs_signatures)
         self._steps.do("signatures", self._keys["signatures"], step, index.shards, [SIGNATURES, BANDS, HASHES])
 
         def run_units(step: ShardStep, units: Iterable[int]) -> None:
-            name = f"duplicates-{turns[0]}"
-            self._steps.do(name, self._keys["duplicates"], step, units, [f"work/pairs-{turns[0]}"])
-            turns[0] += 1
+            turn = next(turns)
+            self._steps.do(f"duplicates-{turn + 1}", self._keys["duplicates"], step, units, [f"work/pairs-{turn}"])
 
         found = find_duplicates(self._folder, index, config, self._config.memory_mb, run_units)
         write_clusters(self._folder, index, found, config.of)
@@ -178,9 +178,8 @@ class Run:
             self._progress.at(done, calls)
             self._show()
 
-        begun = time.monotonic()
-        accounts = ask(work, self._folder, index.shards, self._config, show, self._steps.need_cluster)
-        self._steps.by_hand("judging", time.monotonic() - begun)
+        with self._steps.by_hand("judging", step_key(self._keys["passing"], work.identity)):
+            accounts = ask(work, self._folder, index.shards, self._config, show, self._steps.need_cluster)
         self._count_judged(work.records, accounts, work.cost(accounts.usage))
         self._progress.end(f"{work.records:,} records, {accounts.total('failed'):,} without a score")
         return step_key(work.identity, accounts.to_json())
@@ -197,17 +196,16 @@ class Run:
         config, folder = self._config.select, self._folder
         pool = read_candidates(folder, index, reasons == 0)
         embedding = self._embed(index, pool) if config.order == EMBEDDING else None
-        begun = time.monotonic()
         self._progress.begin("selection", len(pool))
-        reasons[pool.rows] = select(
-            pool,
-            config,
-            self._plan.weights,
-            redundancy=lambda rows, ranks: diversity.redundancy(folder, index, rows, ranks, self._config.memory_mb),
-            vectors=(lambda rows: embedding.read(folder, rows)) if embedding else None,
-            progress=lambda done, wanted: self._progress.at(done, f"of at most {wanted:,} in the mix"),
-        )
-        self._steps.by_hand("selection", time.monotonic() - begun)
+        with self._steps.by_hand("selection", self._keys["mix"]):
+            reasons[pool.rows] = select(
+                pool,
+                config,
+                self._plan.weights,
+                redundancy=lambda rows, ranks: diversity.redundancy(folder, index, rows, ranks, self._config.memory_mb),
+                vectors=(lambda rows: embedding.read(folder, rows)) if embedding else None,
+                progress=lambda done, wanted: self._progress.at(done, f"of at most {wanted:,} in the mix"),
+            )
         self._progress.end(f"{int((reasons == 0).sum()):,} of {len(pool):,}")
 
     def _embed(self, index: Index, pool: Candidates) -> EmbedRecords:

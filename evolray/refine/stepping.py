@@ -1,7 +1,7 @@
 """Steps done one after the other: as far as they are not done, on Ray, with progress and a manifest that keeps up."""
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Self
 
 from evolray.pool.layout import Folder
@@ -59,9 +59,13 @@ class Steps:
         self._progress.end(_note(state))
         return state
 
-    def by_hand(self, name: str, seconds: float) -> None:
-        """A step that the driver did by itself."""
-        self.states.append(StepState(name, "", seconds=seconds))
+    @contextmanager
+    def by_hand(self, name: str, key: str) -> Iterator[None]:
+        """What the block does is a step of the driver's own; only its time is written down."""
+        state = open_step(self._folder, name, key, ())
+        self.states.append(state)
+        yield
+        state.save(self._folder)
 
 
 def _note(state: StepState) -> str:
