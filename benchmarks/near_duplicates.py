@@ -14,7 +14,6 @@ datasketch out and prints peak memory of one process that does it all. Linux onl
 import argparse
 import json
 import multiprocessing
-import resource
 import sys
 import tempfile
 import time
@@ -349,7 +348,9 @@ def alone(folder: Folder, config: NearDuplicatesConfig, memory_mb: int) -> None:
 
 
 def peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """Of this process, and not of the one that started it, as `resource` would have it."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
 
 
 if __name__ == "__main__":

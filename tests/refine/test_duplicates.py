@@ -193,11 +193,11 @@ def test_crowded_buckets_are_split_and_what_stays_stays(tmp_path: Path, monkeypa
 
 def test_buckets_that_cannot_be_held_are_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = LocalFolder(str(tmp_path))
-    write_texts(folder, [text({n % 50: f"new{n}"}) for n in range(300)], shard_size=70)
+    write_texts(folder, [text({n % 50: f"new{n}"}) for n in range(150)], shard_size=70)
     expected = find(folder)
     monkeypatch.setattr(near_pairs, "_LARGEST", 20)
     results = []
-    for megabyte in (9_000, 1_000_000):
+    for megabyte in (15_000, 1_000_000):
         monkeypatch.setattr(near_pairs, "_MEGABYTE", megabyte)
         results.append(find(folder, memory_mb=1))
     assert results[0].turns > 1
