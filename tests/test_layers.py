@@ -66,7 +66,7 @@ REFINE = (
 )  # fmt: skip
 REPORT = (
     "evolray.config", "evolray.errors", "evolray.records", "evolray.pool", "evolray.display", "evolray.report",
-    "numpy", "pyarrow", "matplotlib", "jinja2",
+    "numpy", "pyarrow", "matplotlib", "jinja2", "yaml",
 )  # fmt: skip
 # What runs inside the sandbox: nothing but the interpreter is there.
 SANDBOXED = ("evolray.evaluate.execution.inside",)
@@ -128,8 +128,10 @@ RULES = (
     Rule("evolray/refine/__init__.py", REFINE, {"evolray.api": "_Stage.__call__"}),
     Rule("evolray/refine/signatures.py", (*REFINE, "rensa")),
     Rule("evolray/refine/execution.py", (*REFINE, "evolray.evaluate.execution", "evolray.evaluate.code")),
+    Rule("evolray/refine/code_problems.py", (*REFINE, "evolray.evaluate.code", "evolray.evaluate.benchmark")),
+    Rule("evolray/refine/programs.py", (*REFINE, "evolray.evaluate.code")),
     Rule("evolray/refine/embedding.py", REFINE, {"sentence_transformers": "embed"}),
-    Rule("evolray/refine/results.py", REFINE, {"pandas": "Refined.to_pandas"}),
+    Rule("evolray/refine/results.py", REFINE, {"pandas": "Refined.dropped"}),
     Rule("evolray/refine/text/*.py", ("evolray.errors", "evolray.refine.text", "numpy")),
     Rule("evolray/refine/*.py", REFINE),
     Rule("evolray/report/*.py", REPORT),

@@ -57,7 +57,7 @@ class Plan:
             digest_of([item for item in self.items if item.benchmark == name]) for name in sorted(leaks.benchmarks)
         ]
         ngrams = step_key(duplicates, items, leaks.ngram, leaks.overlap, leaks.similarity)
-        passing = step_key(ngrams, leaks.execution, leaks.candidates, asdict(leaks.sandbox))
+        passing = step_key(ngrams, self.passing.identity if self.passing else None)
         asked = self.judging.identity if self.judging else None
         mix = step_key(passing, asked, config.judging.sample, asdict(config.select), self.weights)
         return {

@@ -30,7 +30,7 @@ def refine(config: RefineConfig, *, script: Script | None = None, console: Conso
     plan = make_plan(config, script)
     folder = open_folder(config.run)
     with hold(folder):
-        describe_run(folder, _described(plan, folder.url), {}, {"stage": manifests.STAGE})
+        describe_run(folder, described(plan, folder.url), {}, {"stage": manifests.STAGE})
         run = Run(plan, folder)
         if run.is_complete():
             logger.info("%s: nothing to do, the mix is complete", folder.url)
@@ -44,7 +44,7 @@ def dry_run(config: RefineConfig, *, script: Script | None = None) -> list[str]:
     return preview(make_plan(config, script))
 
 
-def _described(plan: Plan, url: str) -> dict[str, Any]:
+def described(plan: Plan, url: str) -> dict[str, Any]:
     """The full config as run.yaml may show it: URLs without credentials."""
     described = asdict(plan.config)
     described["run"] = url
