@@ -28,20 +28,21 @@ CODE_SHINGLE = 4  # tokens
 _CODE = np.uint64(0xC0DE)  # keeps equal runs of words and of code tokens apart
 
 _TOKEN = re.compile(r"""[^\W_]+(?:\+\+|\#)? | -(?=\s*\d) | [^\w\s.,;:!?'"()\[\]{}`\-…] """, re.VERBOSE)
-_SENTENCE_MARKS = re.compile(r"""[.,;:!?"'`…]+(?=\s|$) | (?:(?<=\s)|^)["'`]+""", re.VERBOSE)
+_QUOTES = "\"'`"
+_SENTENCE_MARKS = _QUOTES + ".,;:!?…"
 _MAY_BE_CODE = re.compile(r"[;{}=]|\w\(|\n\s+\w")
 _SENTENCE = re.compile(r"#+ |\W*[A-Z][a-z]*(?: [a-z]+,?){3}")  # begins so; or is a heading
-# Where a program introduces names, in its tokens joined by spaces.
+# Where a program introduces names other than by assigning to them; in its tokens, each after a space.
 _TYPES = "int|long|short|float|double|char|bool|boolean|auto|string|String|let|var|val|const|as|catch"
 _INTRODUCED = re.compile(
-    rf"""\b(?:class|struct|interface|enum)\ (\w+)
-        | \b(?:def|function|func|fn)\ (\w*\ ?\([^)]{{0,300}})
-        | \blambda\ ([^:]{{0,100}}) | ([\w$]+)\ =>
-        | \bfor\ \(?\ ?((?:\w+\ ,\ ){{0,5}}\w+)\ (?:in|of)\b
-        | (?<!\w)(?<!\.\ )((?:[\w$]+\ ,\ ){{0,5}}[\w$]+)\ (?::?=|[-+*/%]=)(?!\S)
-        | \b(?:{_TYPES})\ (?:[][*&>(]\ ?){{0,4}}(\w+)""",
+    rf"""\ (?: (?:class|struct|interface|enum)\ (\w+)
+        | (?:def|function|func|fn)\ (\w*\ ?\([^)]{{0,300}})
+        | lambda\ ([^:]{{0,100}})
+        | for\ \(?\ ?((?:\w+\ ,\ ){{0,5}}\w+)\ (?:in|of)\b
+        | (?:{_TYPES})\ (?:[][*&>(]\ ?){{0,4}}(\w+) )""",
     re.VERBOSE,
 )
+_ASSIGNS = frozenset("= := += -= *= /= %= =>".split())
 _NAME = re.compile(r"[^\W\d]\w*|\$\w+")
 _KEYWORDS = frozenset(
     """and or not in is if elif else for while do switch case default break continue return yield await async try except
@@ -97,9 +98,25 @@ def unnamed(tokens: Sequence[str]) -> list[str]:
     Numbers by first use would change from the first place on where two programs differ. What is found is a guess, good
     for many languages: variables, parameters, functions and classes; what is called or queried from elsewhere stays.
     """
-    introduced = (group for match in _INTRODUCED.finditer(" ".join(tokens)) for group in match.groups() if group)
-    own = {name for group in introduced for name in _NAME.findall(group)} - _KEYWORDS
+    found = _INTRODUCED.finditer(" " + " ".join(tokens))
+    own = {name for match in found for name in _NAME.findall(match[match.lastindex or 0])}
+    for at, token in enumerate(tokens):
+        if token in _ASSIGNS:
+            own |= _targets(tokens, at)
+    own -= _KEYWORDS
     return ["v" if token in own else token for token in tokens]
+
+
+def _targets(tokens: Sequence[str], at: int) -> set[str]:
+    """The names right before an assignment, `a` and `b` of `a, b = ...`; none for an attribute."""
+    names = set()
+    for place in range(at - 1, max(-1, at - 12), -2):
+        if not _NAME.fullmatch(tokens[place]) or tokens[place - 1 : place] == ["."]:
+            break
+        names.add(tokens[place])
+        if tokens[place - 1 : place] != [","]:
+            break
+    return names
 
 
 def _tokens(parts: Parts) -> tuple[list[str], list[str]]:
@@ -138,7 +155,8 @@ def _prose_and_code(text: str) -> tuple[str, str]:
 def _exact_form(text: str) -> str:
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text).translate(_STRAIGHT)
-    return " ".join(_SENTENCE_MARKS.sub(" ", text.casefold()).split())
+    stripped = (word.lstrip(_QUOTES).rstrip(_SENTENCE_MARKS) for word in text.casefold().split())
+    return " ".join(filter(None, stripped))
 
 
 def _texts(cell: object) -> list[str]:
