@@ -99,7 +99,7 @@ class RefineConfig:
     """Beside the Parquet shards, the mix as alpaca, jsonl, sharegpt or messages, in training/."""
     budget: BudgetConfig = field(default_factory=BudgetConfig)
     engine: EngineConfig = field(default_factory=EngineConfig)
-    shard_size: int = 10_000
+    shard_size: int = 5_000
     """Records per shard: what is read, written, skipped and retried as a whole."""
     workers: int | None = None
     """Shards worked on at once. null: one per core of the cluster."""
