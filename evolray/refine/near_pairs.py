@@ -1,8 +1,9 @@
 """One unit of the search for near-duplicates: the records whose hash of one band lies in one range.
 
 Units are worked on anywhere and in any order. What a worker holds is bounded by `memory_mb`: the more records, the more
-ranges each band is cut into, and signatures are fetched for as many members of buckets as there is room for. Beside
-that, the workers of a node share what `FindPairs` itself carries, some 30 bytes per record.
+ranges each band is cut into, and signatures are fetched for as many members of buckets as there is room for (those of
+`_LARGEST` at least, 40 MB with 128 permutations). Beside that, the workers of a node share what `FindPairs` itself
+carries, some 25 bytes per record.
 """
 
 from collections.abc import Iterator
@@ -128,9 +129,8 @@ class FindPairs:
                 return ranks, buckets, splits > 1
             wanted, value = sizes[buckets] > _LARGEST, (band * self._rows - splits) % self.config.permutations
             values = np.zeros(len(ranks), np.uint8)
-            values[wanted] = read_signatures(folder, self.index, self.order[ranks[wanted]].astype(np.int64), value)[
-                :, 0
-            ]
+            rows = self.order[ranks[wanted]].astype(np.int64)
+            values[wanted] = read_signatures(folder, self.index, rows, value)[:, 0]
             order, buckets = split(buckets, wanted, values)
             ranks = ranks[order]
         return ranks, buckets, True

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from evolray.config.refine import NearDuplicatesConfig
-from evolray.pool.layout import LocalFolder
+from evolray.pool.layout import LocalFolder, RemoteFolder
 from evolray.refine import near_buckets, near_pairs
 from evolray.refine.duplicates import find_duplicates, resolve
 from evolray.refine.index import read_index
@@ -203,3 +203,13 @@ def test_buckets_that_cannot_be_held_are_split(tmp_path: Path, monkeypatch: pyte
     assert results[0].turns > 1
     assert np.array_equal(results[0].kept, results[1].kept)
     assert (results[0].stays() == expected.stays()).mean() > 0.99
+
+
+def test_files_are_read_and_written_through_the_file_system_of_a_url(tmp_path: Path) -> None:
+    local, remote = LocalFolder(str(tmp_path / "local")), RemoteFolder(f"file://{tmp_path}/remote")
+    for kind in ("records", "hashes", "signatures", "bands", "work/pairs-0", "work/pairs-1", "work/pairs-2"):
+        (tmp_path / "remote" / kind).mkdir(parents=True)
+    texts = families(2, 60)
+    write_texts(local, texts, shard_size=25)
+    write_texts(remote, texts, shard_size=25)
+    assert find(remote).kept.tolist() == find(local).kept.tolist()
