@@ -1,9 +1,10 @@
 """Parts of the .npy files in signatures/ and bands/, read without their whole: one band of all records, some rows.
 
-Files are opened one after the other by a few threads, so that an object store's latency is waited for together.
+On an object store a few threads read ahead, so that its latency is waited for together; on a disk they would only be
+in each other's way.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any, TypeVar
@@ -30,7 +31,7 @@ def read_band(folder: Folder, index: Index, band: int) -> Iterator[tuple[int, np
             file.seek(file.tell() + band * records * kind.itemsize)
             return int(index.offsets[at]), np.frombuffer(file.read(records * kind.itemsize), kind)
 
-    return _ahead(read, range(len(index.shards)))
+    return _each(folder, read, range(len(index.shards)))
 
 
 def read_signatures(folder: Folder, index: Index, rows: Rows, value: int | None = None) -> Signatures:
@@ -50,7 +51,7 @@ def read_signatures(folder: Folder, index: Index, rows: Rows, value: int | None 
         places = rows[wanted] - index.offsets[at]
         return wanted, everything[places] if value is None else everything[places, value : value + 1]
 
-    for places, signatures in _ahead(read, np.flatnonzero(np.diff(limits))):
+    for places, signatures in _each(folder, read, np.flatnonzero(np.diff(limits)).tolist()):
         if found is None:
             found = np.empty((len(rows), signatures.shape[1]), np.uint8)
         found[places] = signatures
@@ -64,8 +65,11 @@ def _header(file: pa.NativeFile) -> tuple[tuple[int, int], np.dtype[Any]]:
     return shape, kind  # type: ignore[return-value]  # every array here has two dimensions
 
 
-def _ahead(read: Callable[[int], Found], numbers: Any) -> Iterator[Found]:
-    """read(n) for each number, in order, a few files ahead of what is used and no more."""
+def _each(folder: Folder, read: Callable[[int], Found], numbers: Sequence[int]) -> Iterator[Found]:
+    """read(n) for each number, in order; at most a few files more than are used are in memory."""
+    if folder.is_local:
+        yield from map(read, numbers)
+        return
     upcoming = iter(numbers)
     with ThreadPoolExecutor(READERS) as readers:
         waiting = [readers.submit(read, number) for number in islice(upcoming, 2 * READERS)]
