@@ -1,28 +1,16 @@
 """The sweep: many evaluations as Ray jobs, and what they say together.
 
-    grid       which cells there are: checkpoint x benchmark x settings
-    sources    what the config calls checkpoints, and whether a training still makes new ones
-    records    what is known of a cell on disk
-    schedule   which cell is submitted, tried again, given up
-    plan       the cells of one invocation, finished, waiting and new
-    on_ray     the job server
-    rows       what the cells scored, and the best of them; table and figure show it
-    results    what lies in the run directory in the end
-    stage      all of it together
-
-The package and the function `evolray.sweep` share a name, as in the other stages; called, it is the function.
+grid       which cells there are: checkpoint x benchmark x settings
+sources    what the config calls checkpoints, and whether a training still makes new ones
+records    what is known of a cell on disk
+schedule   which cell is submitted, tried again, given up
+plan       the cells of one invocation, finished, waiting and new
+on_ray     the job server
+rows       what the cells scored, and the best of them; table and figure show it
+results    what lies in the run directory in the end
+stage      all of it together
 """
 
-import sys
-from types import ModuleType
-from typing import Any
+from evolray.calling import calls_function
 
-
-class _Stage(ModuleType):
-    def __call__(self, *arguments: Any, **settings: Any) -> Any:
-        from evolray.api import sweep
-
-        return sweep(*arguments, **settings)
-
-
-sys.modules[__name__].__class__ = _Stage
+calls_function(__name__)
