@@ -38,9 +38,9 @@ from evolray.pool.layout import Folder, open_folder, shard_name
 from evolray.pool.seeds import read_seeds
 from evolray.pool.shards import read_rows
 from evolray.records import Seed
-from evolray.refine.benchmark_items import Item, read_benchmarks
-from evolray.refine.contamination import find_leaks
 from evolray.refine.index import read_index
+from evolray.refine.leaks.items import Item, read_benchmarks
+from evolray.refine.leaks.step import find_leaks
 from evolray.refine.tables import LEAKS, RECORDS, RECORDS_SCHEMA, write_rows
 
 BENCHMARKS = {

@@ -33,13 +33,13 @@ from evolray.cluster.on_ray import cluster
 from evolray.config.refine import NearDuplicatesConfig
 from evolray.pool.layout import Folder, LocalFolder, shard_name
 from evolray.records import SEED, Record, Seed
-from evolray.refine.duplicates import Duplicates, find_duplicates
+from evolray.refine.duplicates.clusters import record_ids
+from evolray.refine.duplicates.search import Duplicates, find_duplicates
+from evolray.refine.duplicates.signatures import MakeSignatures
+from evolray.refine.duplicates.tokens import shingles
 from evolray.refine.index import Index, read_index
-from evolray.refine.near_clusters import record_ids
-from evolray.refine.near_tokens import shingles
 from evolray.refine.on_ray import run_step
-from evolray.refine.signatures import MakeSignatures
-from evolray.refine.step import Counts, ShardStep
+from evolray.refine.steps.step import Counts, ShardStep
 from evolray.refine.tables import RECORDS, RECORDS_SCHEMA, write_rows
 
 SHARD_SIZE = 10_000

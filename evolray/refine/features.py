@@ -27,7 +27,7 @@ import pyarrow.compute as pc
 
 from evolray.pool.layout import Folder, shard_name
 from evolray.pool.shards import read_table
-from evolray.refine.step import Counts
+from evolray.refine.steps.step import Counts
 from evolray.refine.tables import FEATURES, FEATURES_SCHEMA, RECORDS, write_table
 from evolray.refine.text.words import words
 

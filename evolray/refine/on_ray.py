@@ -16,7 +16,7 @@ from evolray.cluster.shards.on_ray import last_line
 from evolray.cluster.terminal import interrupted_by_sigterm
 from evolray.errors import EvolrayError, Interrupted
 from evolray.pool.layout import Folder
-from evolray.refine.step import Counts, ShardStep
+from evolray.refine.steps.step import Counts, ShardStep
 
 POLL_SECONDS = 0.5
 RETRIES = 3  # of a shard whose worker dies

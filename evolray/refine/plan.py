@@ -10,15 +10,15 @@ from evolray.engine.checking import check_endpoints, check_least, check_settings
 from evolray.engine.roles import Script
 from evolray.errors import UserError
 from evolray.pool.export import FORMATS
-from evolray.refine import intake_plan
-from evolray.refine.benchmark_items import Item, read_benchmarks
-from evolray.refine.embedding import check_model
-from evolray.refine.execution import FindPassing, make_finder
-from evolray.refine.judging import Judging, make_judging
-from evolray.refine.leak_finder import LeakFinder
-from evolray.refine.select_settings import check_select
-from evolray.refine.sources import Source, find_sources, shown_path
-from evolray.refine.steps import step_key
+from evolray.refine.intake import plan as intake_plan
+from evolray.refine.intake.sources import Source, find_sources, shown_path
+from evolray.refine.judging.work import Judging, make_judging
+from evolray.refine.leaks.execution import FindPassing, make_finder
+from evolray.refine.leaks.finder import LeakFinder
+from evolray.refine.leaks.items import Item, read_benchmarks
+from evolray.refine.selection.embedding import check_model
+from evolray.refine.selection.settings import check_select
+from evolray.refine.steps.state import step_key
 
 COMPARED = ("instruction", "response", "both")
 DIVERSE, EMBEDDING = "diverse", "embedding"

@@ -6,10 +6,10 @@ from itertools import islice
 from evolray.pool.pool import Pool, is_run
 from evolray.pool.seed_formats import read_entries
 from evolray.records import Turn
-from evolray.refine.estimate import SAMPLE, estimate
-from evolray.refine.intake_entries import Rejected, keys_read, record_of_entry
+from evolray.refine.intake.entries import Rejected, keys_read, record_of_entry
+from evolray.refine.intake.sources import Source
+from evolray.refine.judging.estimate import SAMPLE, estimate
 from evolray.refine.plan import Plan
-from evolray.refine.sources import Source
 
 Text = tuple[str, tuple[Turn, ...]]
 

@@ -18,32 +18,32 @@ from evolray.pool.export import export_into
 from evolray.pool.layout import Folder, shard_name, shards_in
 from evolray.pool.pool import Pool
 from evolray.pool.shards import POOL, read_table
-from evolray.refine import diversity
 from evolray.refine import manifest as manifests
-from evolray.refine.asking import ask
-from evolray.refine.candidates import Candidates, read_candidates
-from evolray.refine.card import CardFacts, write_card
-from evolray.refine.contamination import FindLeaks
-from evolray.refine.drawing import draw_sample
-from evolray.refine.duplicates import Duplicates, find_duplicates
-from evolray.refine.embedding import EMBEDDINGS, EmbedRecords
+from evolray.refine.duplicates.clusters import write_clusters
+from evolray.refine.duplicates.search import Duplicates, find_duplicates
+from evolray.refine.duplicates.signatures import HASHES, MakeSignatures
 from evolray.refine.features import MeasureFeatures
-from evolray.refine.filters import filters
-from evolray.refine.hashes import HashShards, file_sha256, joined
 from evolray.refine.index import Index, read_index
-from evolray.refine.intake import ReadSource
-from evolray.refine.judging import NO_VERDICT
+from evolray.refine.intake.reading import ReadSource
+from evolray.refine.judging.asking import ask
+from evolray.refine.judging.drawing import draw_sample
+from evolray.refine.judging.work import NO_VERDICT
+from evolray.refine.leaks.step import FindLeaks
 from evolray.refine.manifest import RefineManifest
-from evolray.refine.mix import by_key, write_mix
-from evolray.refine.near_clusters import write_clusters
+from evolray.refine.mix.card import CardFacts, write_card
+from evolray.refine.mix.hashes import HashShards, file_sha256, joined
+from evolray.refine.mix.writing import by_key, write_mix
 from evolray.refine.plan import EMBEDDING, Plan
 from evolray.refine.progress import Progress
 from evolray.refine.reasons import REASONS, code
-from evolray.refine.selection import select
-from evolray.refine.signatures import HASHES, MakeSignatures
-from evolray.refine.step import ShardStep
-from evolray.refine.stepping import Steps
-from evolray.refine.steps import open_step, step_key
+from evolray.refine.selection import diversity
+from evolray.refine.selection.candidates import Candidates, read_candidates
+from evolray.refine.selection.embedding import EMBEDDINGS, EmbedRecords
+from evolray.refine.selection.filters import filters
+from evolray.refine.selection.selecting import select
+from evolray.refine.steps.doing import Steps
+from evolray.refine.steps.state import open_step, step_key
+from evolray.refine.steps.step import ShardStep
 from evolray.refine.tables import (
     BANDS,
     DROPPED,

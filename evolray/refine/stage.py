@@ -11,11 +11,11 @@ from evolray.engine.roles import Script
 from evolray.pool.layout import hold, open_folder
 from evolray.pool.manifest import describe_run
 from evolray.refine import manifest as manifests
+from evolray.refine.intake.sources import shown_path
 from evolray.refine.plan import Plan, make_plan
 from evolray.refine.preview import preview
 from evolray.refine.results import Refined
 from evolray.refine.run import Run
-from evolray.refine.sources import shown_path
 
 logger = logging.getLogger("evolray")
 

@@ -8,7 +8,6 @@ import pytest
 from transformers import PreTrainedTokenizerFast
 
 from evolray.chat import FORMATS, Message
-from evolray.errors import UserError
 from evolray.pool.json_entries import BadSeed
 from evolray.records import Record, Turn
 from evolray.train import examples as examples_module

@@ -1,0 +1,1 @@
+"""Which records say what another one says, and which of them stays."""

@@ -1,0 +1,1 @@
+"""What is refined: runs and files as shards of records."""

@@ -1,0 +1,1 @@
+"""What a judge says of records: difficulty and skills."""

@@ -1,0 +1,1 @@
+"""Which records hold what a benchmark asks or its solution."""

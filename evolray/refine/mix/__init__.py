@@ -1,0 +1,1 @@
+"""What lies on disk in the end: the mix, what was dropped, the data card, hashes."""

@@ -1,0 +1,1 @@
+"""Which of the records that are still in make the mix."""
