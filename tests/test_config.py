@@ -13,6 +13,7 @@ from evolray.config import (
     EvolveConfig,
     GenerateConfig,
     ModelConfig,
+    RefineConfig,
     TrainConfig,
     from_mapping,
     load,
@@ -22,6 +23,7 @@ from evolray.config import (
 from evolray.errors import UserError
 from evolray.evaluate.registry import BENCHMARKS
 from evolray.method.domains import DOMAINS
+from evolray.refine.selection.settings import check_select
 from evolray.sampling import opening
 from evolray.train.settings import check, read_deepspeed
 
@@ -30,6 +32,7 @@ EVOLVE = sorted((CONF / "evolve").glob("*.yaml"))
 DEMO = sorted((CONF / "demo").glob("*.yaml"))
 TRAIN = sorted((CONF / "train").glob("*.yaml"))
 EVALUATE = sorted((CONF / "evaluate").glob("*.yaml"))
+REFINE = sorted((CONF / "refine").glob("*.yaml"))
 GENERATE = sorted((CONF / "generate").glob("*.yaml"))
 DEEPSPEED = sorted((CONF / "deepspeed").glob("*.yaml"))
 NEEDED = ["run=runs/a", "seeds.path=seeds.json"]
@@ -82,6 +85,14 @@ def test_every_recipe_of_training_loads_and_says_its_command(path: Path, monkeyp
     assert config.chat_format in FORMATS and config.model
     assert settings is None or config.deepspeed in {one.relative_to(CONF.parent).as_posix() for one in DEEPSPEED}
     assert f"evolray train conf/train/{path.name} data=" in path.read_text()
+
+
+@pytest.mark.parametrize("path", REFINE, ids=lambda path: path.name)
+def test_every_refining_loads_and_says_its_command(path: Path) -> None:
+    config = load(RefineConfig, [str(path), "run=runs/a", "data=runs/b"])
+    check_select(config, 1, False)
+    assert path.stem == "demo" or "contamination.benchmarks." in path.read_text()
+    assert f"evolray refine conf/refine/{path.name} " in path.read_text()
 
 
 @pytest.mark.parametrize("path", EVALUATE, ids=lambda path: path.name)
