@@ -10,6 +10,7 @@ from evolray.engine.checking import check_endpoints, check_least, check_settings
 from evolray.engine.roles import Script
 from evolray.errors import UserError
 from evolray.pool.export import FORMATS
+from evolray.refine.duplicates.signatures import ALGORITHM
 from evolray.refine.intake import plan as intake_plan
 from evolray.refine.intake.sources import Source, find_sources, shown_path
 from evolray.refine.judging.work import Judging, make_judging
@@ -51,8 +52,8 @@ class Plan:
         """Of each step, by its name: what its files depend on. A key holds those of the steps before it."""
         near, leaks, config = self.config.near_duplicates, self.config.contamination, self.config
         intake = step_key("intake", self.intake.fingerprint)
-        signatures = step_key(intake, asdict(near), self.needs_signatures)
-        duplicates = step_key(signatures, "duplicates")
+        signatures = step_key(intake, asdict(near), self.needs_signatures, ALGORITHM)
+        duplicates = step_key(signatures, config.memory_mb)  # which decides what its units are, if not what they find
         items = [
             digest_of([item for item in self.items if item.benchmark == name]) for name in sorted(leaks.benchmarks)
         ]

@@ -6,6 +6,9 @@
     features/00017.parquet     what is measured of each record without asking anybody
     signatures/00017.npy       MinHash signatures, (records, permutations) uint8
     bands/00017.npy            hashes of their bands, (bands, records) uint64
+    hashes/00017.npy           digests for exact comparison, (records, 2) uint64
+    work/pairs-0/00003.npy     pairs of similar records, found by a unit in a turn; what a rerun goes on from
+    embeddings/00017.npy       of the records that select.order=embedding compares, (records, dimensions) float32
     judged/00017.parquet       difficulty and skills, of the records that were asked about; ledger/ as in evolve runs
     leaks/00017.parquet        benchmark items found in records
     leaks-by-execution/00017.parquet    the same, found by running programs
@@ -15,8 +18,9 @@
     training/                  the mix in other formats
     card.md                    the data card
     manifest.json              counts, hashes, status
+    steps/                     what each step has finished, and for which settings
 
-Rows of records/, features/, signatures/ and bands/ correspond one to one. A row's number in the whole run counts the
+Rows of records/, features/, signatures/, hashes/ and bands/ correspond one to one. A row's number in the whole run counts the
 shards before it, too (`Index.offsets`).
 """
 
@@ -74,7 +78,7 @@ LEAKS_SCHEMA = _schema(
     ("source", _TEXT, ""),
     ("benchmark", _TEXT, ""),
     ("item", _TEXT, "its id in the benchmark, or its line"),
-    ("kind", _TEXT, "ngram, minhash or execution"),
+    ("kind", _TEXT, "ngram, similarity or execution"),
     ("where", _TEXT, "which text of the item was found in which text of the record, such as question in instruction"),
     ("score", _SHARE, "share of the item found, or similarity; 1 for execution"),
     ("evidence", _TEXT, "the longest passage found, or what passed; at most 300 characters"),

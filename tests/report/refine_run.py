@@ -93,7 +93,7 @@ def large_run(run: str, records: int = 2000, shards: int = 4, seed: int = 0) -> 
             benchmark = random.choice(("humaneval", "gsm8k", "mbpp"))
             leaks.append({"row": number, "benchmark": benchmark, "item": str(random.randint(0, 9)), "kind": "ngram"})
             if random.random() < 0.4:
-                leaks.append({**leaks[-1], "kind": "minhash"})
+                leaks.append({**leaks[-1], "kind": "similarity"})
             elif random.random() < 0.4:
                 executions.append({**leaks.pop(), "kind": "execution"})
         if reason.endswith("duplicate"):

@@ -122,7 +122,7 @@ def test_a_record_counts_once_for_a_benchmark(tmp_path: Path) -> None:
         found,
         {**found, "where": "question in response"},
         {**found, "item": "8"},
-        {**found, "row": 2, "kind": "minhash"},
+        {**found, "row": 2, "kind": "similarity"},
     ]
     executions = [{**found, "row": 1, "kind": "execution"}, {**found, "row": 2, "kind": "execution"}]
     folder = refine_run.write_run(

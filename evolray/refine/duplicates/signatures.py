@@ -26,6 +26,7 @@ from evolray.refine.tables import BANDS, RECORDS, SIGNATURES, write_array
 from evolray.refine.text.hashing import Tokens, mix
 
 HASHES = "hashes"
+ALGORITHM = RMinHash.ALGORITHM_VERSION  # signatures of different ones must not be compared
 RECALL = 0.98
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 

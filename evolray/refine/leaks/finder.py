@@ -30,7 +30,7 @@ from evolray.refine.text.code import code_tokens, split_code
 from evolray.refine.text.hashing import Tokens, hash_tokens
 from evolray.refine.text.words import words
 
-NGRAM, SIMILAR = "ngram", "minhash"
+NGRAM, SIMILAR = "ngram", "similarity"
 INSTRUCTION, RESPONSE = "instruction", "response"
 
 PROGRAM_SHARE = 0.95

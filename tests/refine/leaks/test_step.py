@@ -128,7 +128,7 @@ def test_words_changed_here_and_there(finder: LeakFinder) -> None:
         "How many coins does she earn at this market that day?"
     )
     (leak,) = find(finder, f"Hi there, I have got some homework.\n\n{changed}\n\nShow every step, please.")
-    assert (leak.item.id, leak.kind, leak.where) == ("1", "minhash", "question and instruction")
+    assert (leak.item.id, leak.kind, leak.where) == ("1", "similarity", "question and instruction")
     assert 0.5 <= leak.score < 1
     assert find(LeakFinder(ITEMS, ContaminationConfig(similarity=0.99)), changed) == []
 
