@@ -18,7 +18,7 @@ class HashShards:
 
     def run(self, folder: Folder, shard: int) -> Counts:
         files = {kind: folder.read(shard_name(kind, shard)) for kind in (RECORDS, POOL)}
-        return {kind: int.from_bytes(hashlib.sha256(data).digest(), "big") for kind, data in files.items()}
+        return {f"sha256:{kind}": int.from_bytes(hashlib.sha256(data).digest(), "big") for kind, data in files.items()}
 
 
 def file_sha256(folder: Folder, name: str) -> str:
@@ -32,5 +32,5 @@ def file_sha256(folder: Folder, name: str) -> str:
 
 def joined(counts: Mapping[int, Counts], kind: str) -> str:
     """One SHA-256 for all shards, in their order."""
-    digests = (counts[shard][kind].to_bytes(32, "big") for shard in sorted(counts))
+    digests = (counts[shard][f"sha256:{kind}"].to_bytes(32, "big") for shard in sorted(counts))
     return hashlib.sha256(b"".join(digests)).hexdigest()

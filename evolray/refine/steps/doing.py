@@ -70,5 +70,5 @@ class Steps:
 
 def _note(state: StepState) -> str:
     """What was counted, but for what is counted by name (source:NAME and the like)."""
-    counts = {name: number for name, number in state.total.items() if ":" not in name and "." not in name}
+    counts = {name: number for name, number in state.total.items() if number and ":" not in name and "." not in name}
     return ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in list(counts.items())[:4])
