@@ -9,9 +9,24 @@ import logging
 import shlex
 import sys
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from evolray import __version__
 from evolray.errors import EvolrayError, Interrupted
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from evolray.config import (
+        EvaluateConfig,
+        EvolveConfig,
+        GenerateConfig,
+        GradeConfig,
+        RefineConfig,
+        ReportConfig,
+        SweepConfig,
+        TrainConfig,
+    )
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -46,146 +61,103 @@ def _tell(error: EvolrayError, message: str) -> int:
     return error.exit_code
 
 
-def _evolve(options: argparse.Namespace) -> None:
+def _stage(options: argparse.Namespace) -> None:
+    """A stage's command: its settings, or its config to the function that runs it."""
+    from evolray import config
+
+    schema = getattr(config, options.schema)
+    if options.settings:
+        print(config.to_yaml(schema), end="")
+    else:
+        options.stage(config.load(schema, options.arguments), options)
+
+
+def _show_view(view: "RenderableType") -> None:
     from rich.console import Console
 
-    from evolray.config import EvolveConfig, load, to_yaml
+    Console(markup=False, highlight=False).print(view)
+
+
+def _evolve(config: "EvolveConfig", _: argparse.Namespace) -> None:
     from evolray.evolve import stage
     from evolray.views import run_view
 
-    if options.settings:
-        print(to_yaml(EvolveConfig), end="")
-        return
-    config = load(EvolveConfig, options.arguments)
     if config.dry_run:
         print("\n".join(stage.dry_run(config).lines()))
-        return
-    pool = stage.evolve(config)
-    Console(markup=False, highlight=False).print(run_view(pool.manifest))
+    else:
+        _show_view(run_view(stage.evolve(config).manifest))
 
 
-def _refine(options: argparse.Namespace) -> None:
-    from rich.console import Console
-
-    from evolray.config import RefineConfig, load, to_yaml
-
-    if options.settings:
-        print(to_yaml(RefineConfig), end="")
-        return
+def _refine(config: "RefineConfig", _: argparse.Namespace) -> None:
     from evolray.refine import stage
     from evolray.views import status_view
 
-    config = load(RefineConfig, options.arguments)
     if config.dry_run:
         print("\n".join(stage.dry_run(config)))
         return
     stage.refine(config)
-    Console(markup=False, highlight=False).print(status_view(config.run))
+    _show_view(status_view(config.run))
 
 
-def _report(options: argparse.Namespace) -> None:
-    from evolray.config import ReportConfig, load, to_yaml
-
-    if options.settings:
-        print(to_yaml(ReportConfig), end="")
-        return
+def _report(config: "ReportConfig", _: argparse.Namespace) -> None:
     from evolray.report import stage
 
-    print(stage.report(load(ReportConfig, options.arguments)))
+    print(stage.report(config))
 
 
-def _train(options: argparse.Namespace) -> None:
-    from rich.console import Console
-
-    from evolray.config import TrainConfig, load, to_yaml
-
-    if options.settings:
-        print(to_yaml(TrainConfig), end="")
-        return
+def _train(config: "TrainConfig", _: argparse.Namespace) -> None:
     from evolray.train import stage
     from evolray.views import status_view
 
-    config = load(TrainConfig, options.arguments)
     stage.train(config)
-    Console(markup=False, highlight=False).print(status_view(config.run))
+    _show_view(status_view(config.run))
 
 
-def _evaluate(options: argparse.Namespace) -> None:
-    from rich.console import Console
-
-    from evolray.config import EvaluateConfig, load, to_yaml
-
-    if options.settings:
-        print(to_yaml(EvaluateConfig), end="")
-        return
+def _evaluate(config: "EvaluateConfig", _: argparse.Namespace) -> None:
     from evolray.evaluate import stage
     from evolray.views import scores_view
 
-    results = stage.evaluate(load(EvaluateConfig, options.arguments))
-    Console(markup=False, highlight=False).print(scores_view(results.folder.url, results.scores))
+    results = stage.evaluate(config)
+    _show_view(scores_view(results.folder.url, results.scores))
 
 
-def _grade(options: argparse.Namespace) -> None:
-    from rich.console import Console
-
-    from evolray.config import GradeConfig, load, to_yaml
-
-    if options.settings:
-        print(to_yaml(GradeConfig), end="")
-        return
+def _grade(config: "GradeConfig", options: argparse.Namespace) -> None:
     from evolray.evaluate import stage
     from evolray.views import scores_view
 
-    results = stage.grade(options.benchmark, load(GradeConfig, options.arguments))
-    Console(markup=False, highlight=False).print(scores_view(results.folder.url, results.scores))
+    results = stage.grade(options.benchmark, config)
+    _show_view(scores_view(results.folder.url, results.scores))
+
+
+def _generate(config: "GenerateConfig", _: argparse.Namespace) -> None:
+    from evolray.sampling import generate
+
+    print(generate.generate(config))
+
+
+def _sweep(config: "SweepConfig", _: argparse.Namespace) -> None:
+    from evolray.sweep import results, stage
+
+    try:
+        _show_view(stage.sweep(config).table())
+    except EvolrayError as error:
+        if error.exit_code == EvolrayError.exit_code:  # cells have failed; the others have scores
+            _show_view(results.read(config.run).table())
+        raise
 
 
 def _samples(options: argparse.Namespace) -> None:
-    from rich.console import Console
-
     from evolray.evaluate.results import Results
     from evolray.views import samples_view
 
     rows = Results(options.run).samples(failed=options.failed)
-    Console(markup=False, highlight=False).print(samples_view(rows, options.problem, options.limit))
-
-
-def _generate(options: argparse.Namespace) -> None:
-    from evolray.config import GenerateConfig, load, to_yaml
-
-    if options.settings:
-        print(to_yaml(GenerateConfig), end="")
-        return
-    from evolray.sampling import generate
-
-    print(generate.generate(load(GenerateConfig, options.arguments)))
-
-
-def _sweep(options: argparse.Namespace) -> None:
-    from rich.console import Console
-
-    from evolray.config import SweepConfig, load, to_yaml
-
-    if options.settings:
-        print(to_yaml(SweepConfig), end="")
-        return
-    from evolray.sweep import results, stage
-
-    config, console = load(SweepConfig, options.arguments), Console(markup=False, highlight=False)
-    try:
-        console.print(stage.sweep(config).table())
-    except EvolrayError as error:
-        if error.exit_code == EvolrayError.exit_code:  # cells have failed; the others have scores
-            console.print(results.read(config.run).table())
-        raise
+    _show_view(samples_view(rows, options.problem, options.limit))
 
 
 def _status(options: argparse.Namespace) -> None:
-    from rich.console import Console
-
     from evolray.views import status_view
 
-    Console(markup=False, highlight=False).print(status_view(options.run))
+    _show_view(status_view(options.run))
 
 
 def _diff(options: argparse.Namespace) -> None:
@@ -201,13 +173,11 @@ def _recover(options: argparse.Namespace) -> None:
 
 
 def _show(options: argparse.Namespace) -> None:
-    from rich.console import Console
-
     from evolray.pool.pool import Pool
     from evolray.views import lineage_view
 
     pool = Pool(options.run)
-    Console(markup=False, highlight=False).print(lineage_view(pool.lineage(options.root or pool.longest_lineage())))
+    _show_view(lineage_view(pool.lineage(options.root or pool.longest_lineage())))
 
 
 def _export(options: argparse.Namespace) -> None:
@@ -230,22 +200,32 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"evolray {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    for name, command, help in (
-        ("evolve", _evolve, "evolve seeds into a pool of instructions with responses"),
-        ("refine", _refine, "refine pools into a training mix: duplicates, leaks, difficulty, selection"),
-        ("report", _report, "one page about a run of evolve or refine, for any browser; its figures as PNG"),
-        ("train", _train, "train a student on a pool or a file of instructions"),
-        ("evaluate", _evaluate, "sample a checkpoint or an endpoint on code and math benchmarks, and grade it"),
-        ("sweep", _sweep, "evaluate many checkpoints, each cell a Ray job; a table and a figure at the end"),
-        ("generate", _generate, "answer a file of instructions by a checkpoint or an endpoint"),
-        ("grade", _grade, "grade ready samples of a benchmark"),
+    for name, schema, run, help in (
+        ("evolve", "EvolveConfig", _evolve, "evolve seeds into a pool of instructions with responses"),
+        (
+            "refine",
+            "RefineConfig",
+            _refine,
+            "refine pools into a training mix: duplicates, leaks, difficulty, selection",
+        ),
+        ("report", "ReportConfig", _report, "a page about a run of evolve or refine, for any browser; figures as PNG"),
+        ("train", "TrainConfig", _train, "train a student on a pool, a mix or a file of instructions"),
+        ("evaluate", "EvaluateConfig", _evaluate, "sample a model on code and math benchmarks, and grade it"),
+        (
+            "sweep",
+            "SweepConfig",
+            _sweep,
+            "evaluate many checkpoints, each cell a Ray job; a table and a figure at the end",
+        ),
+        ("generate", "GenerateConfig", _generate, "answer a file of instructions by a checkpoint or an endpoint"),
+        ("grade", "GradeConfig", _grade, "grade ready samples of a benchmark"),
     ):
         stage = commands.add_parser(name, help=help)
         if name == "grade":
             stage.add_argument("benchmark", help="humaneval, humaneval_plus, mbpp, mbpp_plus, gsm8k or math")
         stage.add_argument("arguments", nargs="*", metavar="conf.yaml | key=value", help="later ones win")
         stage.add_argument("--settings", action="store_true", help="print all settings with their defaults, and stop")
-        stage.set_defaults(command=command)
+        stage.set_defaults(command=_stage, schema=schema, stage=run)
 
     samples = commands.add_parser("samples", help="read the samples of an evaluation")
     samples.add_argument("run", help="the run directory or URL")

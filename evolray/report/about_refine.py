@@ -20,7 +20,6 @@ PLACE = {
     "mix": "mix",
 }
 SIMULATED = "simulated"
-MOST_COUNTED = 10**15
 OWN_NUMBER = ("leak", "near_duplicate", "exact_duplicate", "over_budget")
 
 
@@ -96,7 +95,7 @@ def _overview(manifest: dict[str, Any]) -> list[Table]:
 
 def _counted(step: dict[str, Any]) -> str:
     """Whatever numbers a step left, beside its seconds and beside sums of hashes."""
-    numbers = {key: value for key, value in step.items() if isinstance(value, int) and value < MOST_COUNTED}
+    numbers = {key: value for key, value in step.items() if isinstance(value, int)}
     return ", ".join(f"{words(key)} {value:,}" for key, value in numbers.items())
 
 
