@@ -52,7 +52,7 @@ class JudgingConfig:
     tags: list[str] = field(default_factory=list)
     """The skills to choose from; empty: the 29 of WizardLM's test set."""
     sample: int | None = None
-    """Judge a seeded sample of so many records alone. null: all that are still in."""
+    """Judge a sample of so many records alone, drawn by select.seed. null: all that are still in."""
 
 
 @dataclass

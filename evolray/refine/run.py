@@ -11,14 +11,13 @@ import numpy.typing as npt
 from rich.console import Console
 
 from evolray.engine.messages import Snapshot
-from evolray.engine.spending import totals
 from evolray.errors import EvolrayError, Interrupted, UserError
-from evolray.pool.accounts import Accounts
 from evolray.pool.export import export_into
-from evolray.pool.layout import Folder, shard_name, shards_in
+from evolray.pool.layout import Folder
 from evolray.pool.pool import Pool
-from evolray.pool.shards import POOL, read_table
+from evolray.pool.shards import POOL
 from evolray.refine import manifest as manifests
+from evolray.refine.accounting import count_judged, count_leaks, count_mix, count_sources
 from evolray.refine.duplicates.clusters import write_clusters
 from evolray.refine.duplicates.search import Duplicates, find_duplicates
 from evolray.refine.duplicates.signatures import HASHES, MakeSignatures
@@ -27,15 +26,14 @@ from evolray.refine.index import Index, read_index
 from evolray.refine.intake.reading import ReadSource
 from evolray.refine.judging.asking import ask
 from evolray.refine.judging.drawing import draw_sample
-from evolray.refine.judging.work import NO_VERDICT
 from evolray.refine.leaks.step import FindLeaks
 from evolray.refine.manifest import RefineManifest
 from evolray.refine.mix.card import CardFacts, write_card
 from evolray.refine.mix.hashes import HashShards, file_sha256, joined
-from evolray.refine.mix.writing import by_key, write_mix
+from evolray.refine.mix.writing import write_mix
 from evolray.refine.plan import EMBEDDING, Plan
 from evolray.refine.progress import Progress
-from evolray.refine.reasons import REASONS, code
+from evolray.refine.reasons import code
 from evolray.refine.selection import diversity
 from evolray.refine.selection.candidates import Candidates, read_candidates
 from evolray.refine.selection.embedding import EMBEDDINGS, EmbedRecords
@@ -91,13 +89,15 @@ class Run:
         logger.info("%s", title)
         self._progress = Progress(title, self._config.engine.log_seconds, console)
         self._steps = Steps(self._folder, self._progress, self._config.workers, self._show)
+        self._write("running")
         try:
             with self._steps, self._progress:
                 self._work()
                 self._manifest.check()
-        except EvolrayError as error:
-            self._write("interrupted" if isinstance(error, Interrupted) else "stopped", str(error))
-            raise
+        except (EvolrayError, KeyboardInterrupt) as error:
+            known = error if isinstance(error, EvolrayError) else Interrupted("interrupted; what is finished stays")
+            self._write("interrupted" if isinstance(known, Interrupted) else "stopped", str(known))
+            raise known from None
         done = open_step(self._folder, "all", self._keys["all"], ())
         done.finish(self._folder, 0, {})
         done.save(self._folder)
@@ -124,14 +124,12 @@ class Run:
                 f"formats=alpaca has no room for the turns before an instruction, and {total['conversations']:,} "
                 "records have some; choose messages, sharegpt or jsonl."
             )
-        self._manifest.records, self._manifest.rejected = total["records"], total["rejected"]
-        self._manifest.sources = [
-            {
-                "name": source.name, "path": source.shown, "weight": source.weight,
-                "records": total[f"records:{source.name}"], "rejected": total[f"rejected:{source.name}"], "mix": 0,
-            }
-            for source in self._plan.sources
-        ]  # fmt: skip
+        count_sources(self._manifest, self._plan.sources, total)
+        if not total["records"]:
+            raise UserError(
+                f"nothing to refine: all {total['rejected']:,} entries are no records; "
+                f"{self._folder.url}/rejected says why."
+            )
         return read_index(self._folder, tuple(source.name for source in self._plan.sources))
 
     def _find_duplicates(self, index: Index) -> Duplicates:
@@ -161,7 +159,7 @@ class Run:
                 self._folder.remove(kind)  # of an earlier run with other settings
                 continue
             self._steps.do(name, self._keys[name], step, index.shards, [kind])
-            reasons[self._leaking(kind)] = code("leak")
+            reasons[count_leaks(self._manifest, self._folder, kind)] = code("leak")
 
     def _judge(self, index: Index, reasons: Reasons) -> str:
         """Ask about what is still in and what no filter takes out anyway. A key for all that was answered."""
@@ -176,11 +174,11 @@ class Run:
             done = sum(now.accounts.outcomes.values())
             calls = f"{now.calls:,} calls, {now.in_flight} of {now.limit} in flight, cost {now.cost:,.2f}"
             self._progress.at(done, calls)
-            self._show()
+            self._keep_up()
 
         with self._steps.by_hand("judging", step_key(self._keys["passing"], work.identity)):
             accounts = ask(work, self._folder, index.shards, self._config, show, self._steps.need_cluster)
-        self._count_judged(work.records, accounts, work.cost(accounts.usage))
+        count_judged(self._manifest, work.records, accounts, work.cost(accounts.usage))
         self._progress.end(f"{work.records:,} records, {accounts.total('failed'):,} without a score")
         return step_key(work.identity, accounts.to_json())
 
@@ -206,7 +204,10 @@ class Run:
                 vectors=(lambda rows: embedding.read(folder, rows)) if embedding else None,
                 progress=lambda done, wanted: self._progress.at(done, f"of at most {wanted:,} in the mix"),
             )
-        self._progress.end(f"{int((reasons == 0).sum()):,} of {len(pool):,}")
+        chosen = int((reasons == 0).sum())
+        self._progress.end(f"{chosen:,} of {len(pool):,}")
+        if not chosen:
+            logger.warning("nothing is left for the mix: see dropped/, and the settings of select")
 
     def _embed(self, index: Index, pool: Candidates) -> EmbedRecords:
         wanted = np.zeros(len(index), np.bool_)
@@ -222,7 +223,7 @@ class Run:
         total = self._steps.do("mix", key, step, index.shards, [POOL, DROPPED]).total
         hashes = self._steps.do("hashes", step_key(key, "hashes"), HashShards(), index.shards).finished
         self._manifest.hashes = {f"{kind}/": joined(hashes, kind) for kind in (RECORDS, POOL)}
-        self._count_mix(dict(total))
+        count_mix(self._manifest, total)
         self._write("running")  # from here on it is a pool that can be read
         self._export()
         write_card(self._folder, CardFacts(self._config, self._manifest, dict(total)))
@@ -236,43 +237,12 @@ class Run:
             self._progress.advance()
         self._progress.end(", ".join(self._config.formats) or "none beside Parquet")
 
-    def _leaking(self, kind: str) -> npt.NDArray[np.int64]:
-        """Rows of records with a leak, and what was found by benchmark into the manifest."""
-        rows = [np.empty(0, np.int64)]
-        for shard in shards_in(self._folder, kind):
-            table = read_table(self._folder, shard_name(kind, shard), ["row", "benchmark"])
-            rows.append(table["row"].to_numpy())
-            for benchmark in self._manifest.benchmarks:
-                mine = np.array(table["benchmark"].to_pylist(), object) == benchmark["name"]
-                benchmark["leaks"] += len(np.unique(rows[-1][mine]))
-        return np.unique(np.concatenate(rows))
-
-    # --- the manifest ---
-
-    def _count_judged(self, records: int, accounts: Accounts, cost: float) -> None:
-        usage = accounts.usage.values()
-        unread = sum(n for (_, _, _, why), n in accounts.outcomes.items() if why == NO_VERDICT)
-        self._manifest.judged = {"records": records, "unread": unread, "failed": accounts.total("failed") - unread}
-        self._manifest.calls, _ = totals(accounts.usage)
-        self._manifest.tokens = {
-            "prompt": sum(one.prompt_tokens for one in usage),
-            "completion": sum(one.completion_tokens for one in usage),
-        }
-        self._manifest.cost = round(cost, 6)
-
-    def _count_mix(self, total: dict[str, int]) -> None:
-        by = by_key(total)
-        dropped = by.get("dropped", {})
-        self._manifest.dropped = {reason: dropped[reason] for reason in REASONS if reason in dropped}
-        generations = [int(generation) for generation in by.get("generation", {})]
-        self._manifest.generations = max(generations, default=0)
-        counted = {name: by.get(name, {}) for name in ("generation", "operator", "domain", "source", "teacher")}
-        self._manifest.mix = {"records": total.get("mix", 0), "tokens": total.get("tokens", 0), **counted}
-        for source in self._manifest.sources:
-            source["mix"] = by.get("source", {}).get(source["name"], 0)
-
     def _show(self) -> None:
         self._progress.show()
+        self._keep_up()
+
+    def _keep_up(self) -> None:
+        """With the manifest, every few seconds."""
         if time.monotonic() - self._written > MANIFEST_SECONDS:
             self._write("running")
 

@@ -20,8 +20,8 @@
     manifest.json              counts, hashes, status
     steps/                     what each step has finished, and for which settings
 
-Rows of records/, features/, signatures/, hashes/ and bands/ correspond one to one. A row's number in the whole run counts the
-shards before it, too (`Index.offsets`).
+Rows of records/, features/, signatures/, hashes/ and bands/ correspond one to one. A row's number in the whole run
+counts the shards before it, too (`Index.offsets`).
 """
 
 import io

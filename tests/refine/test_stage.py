@@ -189,6 +189,15 @@ def test_a_source_that_cannot_be_read_leaves_a_manifest_that_says_so(files: dict
     assert (status["status"], status["message"]) == ("stopped", str(error.value)) and error.value.exit_code == 2
 
 
+@pytest.mark.usefixtures("local_ray")
+def test_nothing_but_bad_entries_is_said_and_kept(tmp_path: Path) -> None:
+    data = tmp_path / "bad.jsonl"
+    data.write_text('{"instruction": " "}\nnot json\n')
+    with pytest.raises(UserError, match="all 2 entries are no records"):
+        refine(tmp_path / "mix", {"data": str(data)})
+    assert len(list((tmp_path / "mix" / "rejected").iterdir())) == 1
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
