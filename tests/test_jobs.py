@@ -66,7 +66,9 @@ def run_job(job: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_there_are_jobs() -> None:
-    assert {"evaluate.py", "evolve.py", "generate.py", "refine.py", "sweep.py", "train.py"} <= {job.name for job in JOBS}
+    assert {"evaluate.py", "evolve.py", "generate.py", "refine.py", "sweep.py", "train.py"} <= {
+        job.name for job in JOBS
+    }
 
 
 @pytest.mark.parametrize("job", JOBS, ids=lambda job: job.name)

@@ -194,7 +194,7 @@ def test_a_text_and_the_same_as_a_message_are_different_prompts() -> None:
         by_client(url, TEXT, CHAT, TEXT)
         stats = fetch(url, "stats")
     assert (stats["answered"], stats["distinct_prompts"], stats["repeated_prompts"]) == (3, 2, 1)
-    assert stats["kinds"] == {"evolve": 0, "judge": 0, "respond": 3}
+    assert {kind: number for kind, number in stats["kinds"].items() if number} == {"respond": 3}
 
 
 @pytest.mark.parametrize("body", [{}, {"prompt": None}, {"prompt": ["a", "b"]}, {"prompt": "x", "stop": [7]}])

@@ -59,7 +59,7 @@ class AsPlainUser(Owner):
     def __init__(self, interpreter: str, secret: str) -> None:
         self._folder = Path(tempfile.mkdtemp())
         self._folder.chmod(0o755)
-        for name in ("__init__.py", "errors.py", "evaluate/__init__.py", "evaluate/execution"):
+        for name in ("__init__.py", "calling.py", "errors.py", "evaluate/__init__.py", "evaluate/execution"):
             source, copy = ROOT / "evolray" / name, self._folder / "evolray" / name
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copytree(source, copy) if source.is_dir() else shutil.copy(source, copy)
