@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from evolray.report.texts import one_line, visible
 
@@ -75,8 +75,14 @@ def new_figure(height: float, title: str) -> "Figure":
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+    class Shown(Figure):
+        """Shows itself as the value of a notebook's cell, also where pyplot was never loaded."""
+
+        def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
+            return {"image/png": to_png(self)}, {"image/png": {"width": int(WIDTH * DOTS_PER_INCH)}}
+
     layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)
-    figure = Figure(figsize=(WIDTH, height), dpi=DOTS_PER_INCH, layout=layout, facecolor="white")
+    figure = Shown(figsize=(WIDTH, height), dpi=DOTS_PER_INCH, layout=layout, facecolor="white")
     FigureCanvasAgg(figure)
     figure.suptitle(title, x=0.012, ha="left", fontsize=FONTS + 2.5, fontweight="bold")
     return figure

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from evolray.pool.accounts import Accounts
 from evolray.report import figures as module
+from evolray.report import style
 from evolray.report.fig_spending import cost_of
 from evolray.report.figures import EvolveNumbers, RefineNumbers, figures, read_evolved, read_refined, to_png, to_svg
 from evolray.report.style import compact, joined
@@ -256,3 +257,9 @@ def test_numbers_are_short(number: float, text: str) -> None:
 
 def test_lists_read_as_sentences() -> None:
     assert [joined([]), joined(["a"]), joined(["a", "b", "c"])] == ["", "a", "a, b and c"]
+
+
+def test_a_figure_shows_itself_in_a_notebook() -> None:
+    figure = style.nothing("Nothing", "no records")
+    data, metadata = figure._repr_mimebundle_()
+    assert data["image/png"].startswith(b"\x89PNG") and metadata == {"image/png": {"width": 700}}
