@@ -131,6 +131,7 @@ RULES = (
     Rule("evolray/refine/text/*.py", ("evolray.errors", "evolray.refine.text", "numpy")),
     Rule("evolray/refine/*/*.py", REFINE),
     Rule("evolray/refine/*.py", REFINE),
+    Rule("evolray/report/*/*.py", REPORT),
     Rule("evolray/report/*.py", REPORT),
     Rule("evolray/*.py", ("evolray", "rich")),  # the ways in: the package, the command line, its views
     Rule("jobs/*.py", ("evolray",)),

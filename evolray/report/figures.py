@@ -14,22 +14,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from evolray.report import (
-    fig_acceptance,
-    fig_difficulty,
-    fig_flow,
-    fig_leaks,
-    fig_mix,
-    fig_reasons,
-    fig_refine_flow,
-    fig_similarity,
-    fig_spending,
-    fig_spread,
-)
-from evolray.report.fig_spread import Panel
-from evolray.report.readers import REFINE, EvolveNumbers, read_evolved, stage_of
-from evolray.report.refined import RefineNumbers, read_refined
-from evolray.report.style import mark, to_png, to_svg
+from evolray.report.drawing import acceptance as fig_acceptance
+from evolray.report.drawing import difficulty as fig_difficulty
+from evolray.report.drawing import flow as fig_flow
+from evolray.report.drawing import leaks as fig_leaks
+from evolray.report.drawing import mix as fig_mix
+from evolray.report.drawing import reasons as fig_reasons
+from evolray.report.drawing import refine_flow as fig_refine_flow
+from evolray.report.drawing import similarity as fig_similarity
+from evolray.report.drawing import spending as fig_spending
+from evolray.report.drawing import spread as fig_spread
+from evolray.report.drawing.spread import Panel
+from evolray.report.drawing.style import mark, to_png, to_svg
+from evolray.report.numbers.evolved import REFINE, EvolveNumbers, read_evolved, stage_of
+from evolray.report.numbers.refined import RefineNumbers, read_refined
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -12,16 +12,16 @@ from evolray.pool.layout import Folder, open_folder, shards_in
 from evolray.pool.manifest import MANIFEST, RUN
 from evolray.pool.seed_formats import without_credentials
 from evolray.pool.shards import POOL
-from evolray.report import about_evolve, about_refine, browser
-from evolray.report.blocks import Content, Picture, Section
-from evolray.report.composition import Composition
-from evolray.report.examples import Examples
+from evolray.report.drawing.style import to_png, to_svg
 from evolray.report.figures import figures
-from evolray.report.lineages import Sample
-from evolray.report.outcomes import Stage, read_shards
-from evolray.report.page import render
-from evolray.report.readers import read_evolved, read_json, stage_of
-from evolray.report.style import to_png, to_svg
+from evolray.report.numbers.evolved import read_evolved, read_json, stage_of
+from evolray.report.page import about_evolve, about_refine, browser
+from evolray.report.page.blocks import Content, Picture, Section
+from evolray.report.page.composition import Composition
+from evolray.report.page.examples import Examples
+from evolray.report.page.lineages import Sample
+from evolray.report.page.outcomes import Stage, read_shards
+from evolray.report.page.rendering import render
 from evolray.report.texts import visible
 
 logger = logging.getLogger("evolray")

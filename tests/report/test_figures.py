@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 
 from evolray.pool.accounts import Accounts
 from evolray.report import figures as module
-from evolray.report import style
-from evolray.report.fig_spending import cost_of
+from evolray.report.drawing import style
+from evolray.report.drawing.spending import cost_of
+from evolray.report.drawing.style import compact, joined
 from evolray.report.figures import EvolveNumbers, RefineNumbers, figures, read_evolved, read_refined, to_png, to_svg
-from evolray.report.style import compact, joined
 from tests.report import evolve_run, refine_run
 from tests.report.refine_run import record
 

@@ -4,9 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from evolray.report.flow import Column, Stratum, draw_flow
-from evolray.report.refined import RefineNumbers
-from evolray.report.style import (
+from evolray.report.drawing.ribbons import Column, Stratum, draw_flow
+from evolray.report.drawing.style import (
     BLUE,
     GREY,
     ORANGE,
@@ -21,6 +20,7 @@ from evolray.report.style import (
     nothing,
     shorten,
 )  # fmt: skip
+from evolray.report.numbers.refined import RefineNumbers
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

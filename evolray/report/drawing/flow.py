@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from evolray.records import SEED
-from evolray.report.flow import Column, Stratum, draw_flow
-from evolray.report.readers import FAILED, KEPT, EvolveNumbers
-from evolray.report.style import COLORS, GREY, INK, brief, compact, first_of, look, new_figure, nothing, shorten
-from evolray.report.style import FAILED as FAILED_COLOR
-from evolray.report.style import KEPT as KEPT_COLOR
+from evolray.report.drawing.ribbons import Column, Stratum, draw_flow
+from evolray.report.drawing.style import COLORS, GREY, INK, brief, compact, first_of, look, new_figure, nothing, shorten
+from evolray.report.drawing.style import FAILED as FAILED_COLOR
+from evolray.report.drawing.style import KEPT as KEPT_COLOR
+from evolray.report.numbers.evolved import FAILED, KEPT, EvolveNumbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,7 +6,7 @@ from typing import Any
 
 from evolray.pool.layout import Folder, shards_in
 from evolray.pool.shards import read_table
-from evolray.report.blocks import Table, whole, words
+from evolray.report.page.blocks import Table, whole, words
 from evolray.report.texts import cut, one_line
 
 FOLDERS = ("leaks", "leaks-by-execution")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from evolray.report.examples import Example
+from evolray.report.page.examples import Example
 from evolray.report.texts import visible
 
 
@@ -40,7 +40,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """`svg` is an element for the page, made by evolray.report.style.to_svg; `file` the PNG beside the page."""
+    """`svg` is an element for the page, made by evolray.report.drawing.style.to_svg; `file` the PNG beside the page."""
 
     name: str
     title: str

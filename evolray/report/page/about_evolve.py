@@ -5,9 +5,9 @@ from typing import Any
 
 from evolray.pool.accounts import Accounts
 from evolray.records import SEED
-from evolray.report.blocks import Content, ExampleGroup, Number, Section, Table, money, percent, whole, words
-from evolray.report.examples import Examples
-from evolray.report.readers import EvolveNumbers
+from evolray.report.numbers.evolved import EvolveNumbers
+from evolray.report.page.blocks import Content, ExampleGroup, Number, Section, Table, money, percent, whole, words
+from evolray.report.page.examples import Examples
 
 PLACE = {
     "flow": "overview",

@@ -3,9 +3,21 @@
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from evolray.report.fig_flow import OTHER, fates
-from evolray.report.readers import EvolveNumbers
-from evolray.report.style import FONTS, GREY, SOFT, brief, compact, joined, look, new_figure, nothing, plain, shorten
+from evolray.report.drawing.flow import OTHER, fates
+from evolray.report.drawing.style import (
+    FONTS,
+    GREY,
+    SOFT,
+    brief,
+    compact,
+    joined,
+    look,
+    new_figure,
+    nothing,
+    plain,
+    shorten,
+)
+from evolray.report.numbers.evolved import EvolveNumbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

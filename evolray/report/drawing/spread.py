@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evolray.report.readers import mean, quantiles
-from evolray.report.style import FONTS, SOFT, compact, first_of, look, new_figure, nothing, plain
+from evolray.report.drawing.style import FONTS, SOFT, compact, first_of, look, new_figure, nothing, plain
+from evolray.report.numbers.evolved import mean, quantiles
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from evolray.report.readers import EvolveNumbers
-from evolray.report.style import (
+from evolray.report.drawing.style import (
     FONTS,
     SOFT,
     brief,
@@ -17,6 +16,7 @@ from evolray.report.style import (
     plain,
     shorten,
 )
+from evolray.report.numbers.evolved import EvolveNumbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch, Rectangle
 
-from evolray.report.flow import GAP, LABEL, MAIN_GAP, Column, Stratum, draw_flow
+from evolray.report.drawing.ribbons import GAP, LABEL, MAIN_GAP, Column, Stratum, draw_flow
 
 
 def drawn(columns: list[Column], ribbons: dict[tuple[int, str, str], int]) -> Axes:

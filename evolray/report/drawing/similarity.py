@@ -3,8 +3,8 @@
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from evolray.report.refined import SIMILARITIES, RefineNumbers
-from evolray.report.style import BLUE, FONTS, ORANGE, SOFT, YELLOW, compact, look, new_figure, nothing, plain
+from evolray.report.drawing.style import BLUE, FONTS, ORANGE, SOFT, YELLOW, compact, look, new_figure, nothing, plain
+from evolray.report.numbers.refined import SIMILARITIES, RefineNumbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

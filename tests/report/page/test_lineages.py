@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from evolray.records import Outcome
-from evolray.report.browser import pack
-from evolray.report.lineages import Lineage, Sample
-from evolray.report.outcomes import read_shards
+from evolray.report.page.browser import pack
+from evolray.report.page.lineages import Lineage, Sample
+from evolray.report.page.outcomes import read_shards
 from tests.report import refine_run
 from tests.report.evolve_run import eliminated, kept, lineages, plain_run, write_run
 
@@ -115,7 +115,7 @@ def test_the_index_says_where_every_lineage_is(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["</script><script>alert(1)</script>", "\ud83d", "x" * 100_000, "\u202e\x00"])
 def test_hostile_texts_are_data(text: str) -> None:
-    from evolray.report.outcomes import Outcome as Row
+    from evolray.report.page.outcomes import Outcome as Row
 
     lineage = Lineage("", "aa")
     lineage.add(Row("", "aa", "aa.g0", "", 0, "kept", "seed", instruction=text))

@@ -4,10 +4,10 @@ from typing import Any
 
 from evolray.pool.layout import Folder
 from evolray.pool.seed_formats import without_credentials
-from evolray.report import clusters, leaks
-from evolray.report.blocks import Content, ExampleGroup, Number, Section, Table, money, percent, whole, words
-from evolray.report.composition import Composition
-from evolray.report.examples import Examples
+from evolray.report.page import clusters, leaks
+from evolray.report.page.blocks import Content, ExampleGroup, Number, Section, Table, money, percent, whole, words
+from evolray.report.page.composition import Composition
+from evolray.report.page.examples import Examples
 from evolray.report.texts import visible
 
 PLACE = {

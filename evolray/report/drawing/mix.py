@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from evolray.report.refined import RefineNumbers
-from evolray.report.style import (
+from evolray.report.drawing.style import (
     BLUE,
     FONTS,
     GREY,
@@ -20,6 +19,7 @@ from evolray.report.style import (
     plain,
     shorten,
 )  # fmt: skip
+from evolray.report.numbers.refined import RefineNumbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from evolray.report.blocks import money
-from evolray.report.readers import KEPT, EvolveNumbers
-from evolray.report.style import BLUE, FONTS, SKY, SOFT, compact, first_of, look, new_figure, nothing, plain
+from evolray.report.drawing.style import BLUE, FONTS, SKY, SOFT, compact, first_of, look, new_figure, nothing, plain
+from evolray.report.numbers.evolved import KEPT, EvolveNumbers
+from evolray.report.page.blocks import money
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

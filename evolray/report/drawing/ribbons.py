@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evolray.report.style import FONTS, INK, SOFT
+from evolray.report.drawing.style import FONTS, INK, SOFT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,8 +6,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from evolray.report.blocks import Table, percent, whole, words
-from evolray.report.outcomes import Shard
+from evolray.report.page.blocks import Table, percent, whole, words
+from evolray.report.page.outcomes import Shard
 
 COLUMNS = ("source", "generation", "operator", "domain", "difficulty", "skills")
 MOST_ROWS = 40  # of one table; the rest is one row

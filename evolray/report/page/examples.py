@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from evolray.report.lineages import random_key
-from evolray.report.outcomes import WHY, Fate, Outcome, Shard, roots_of, rows_of
+from evolray.report.page.lineages import random_key
+from evolray.report.page.outcomes import WHY, Fate, Outcome, Shard, roots_of, rows_of
 
 EXCERPT_CHARS = 1200
 

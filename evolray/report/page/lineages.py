@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from evolray.report.outcomes import Outcome, Shard, roots_of, rows_of
+from evolray.report.page.outcomes import Outcome, Shard, roots_of, rows_of
 from evolray.report.texts import cut, one_line, visible
 
 TITLE_CHARS = 110

@@ -8,9 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from evolray.report.readers import mean
-from evolray.report.refined import RefineNumbers
-from evolray.report.style import (
+from evolray.report.drawing.style import (
     BLUE,
     FONTS,
     GREY,
@@ -27,6 +25,8 @@ from evolray.report.style import (
     plain,
     shorten,
 )  # fmt: skip
+from evolray.report.numbers.evolved import mean
+from evolray.report.numbers.refined import RefineNumbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from evolray.errors import UserError
 from evolray.pool.layout import Folder, open_folder, shard_name, shards_in
 from evolray.pool.shards import POOL, read_table
-from evolray.report.readers import READERS, REFINE, counts_by, read_config, stage_of
+from evolray.report.numbers.evolved import READERS, REFINE, counts_by, read_config, stage_of
 
 RECORDS, FEATURES, JUDGED, DROPPED = "records", "features", "judged", "dropped"
 LEAKS = ("leaks", "leaks-by-execution")

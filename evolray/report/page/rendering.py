@@ -11,8 +11,8 @@ from importlib.resources import files
 
 import jinja2
 
-from evolray.report.blocks import Content
-from evolray.report.browser import Packed
+from evolray.report.page.blocks import Content
+from evolray.report.page.browser import Packed
 from evolray.report.texts import cut, visible
 
 EXCERPT_CHARS = 700  # of a text in an example; the lineage browser has more of it
@@ -46,7 +46,7 @@ def _template() -> jinja2.Template:
 
 @cache
 def _asset(name: str) -> str:
-    return files("evolray.report").joinpath(name).read_text(encoding="utf-8")
+    return files("evolray.report.page").joinpath(name).read_text(encoding="utf-8")
 
 
 def _hash(text: str) -> str:

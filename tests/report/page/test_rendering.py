@@ -9,9 +9,9 @@ from evolray.config import ReportConfig
 from evolray.errors import UserError
 from evolray.pool.layout import open_folder
 from evolray.records import Outcome
-from evolray.report.examples import Examples
-from evolray.report.lineages import Sample
-from evolray.report.outcomes import read_shards
+from evolray.report.page.examples import Examples
+from evolray.report.page.lineages import Sample
+from evolray.report.page.outcomes import read_shards
 from evolray.report.stage import report
 from tests.report import refine_run
 from tests.report.evolve_run import eliminated, failed, kept, plain_run, write_run

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from evolray.report.lineages import Lineage
+from evolray.report.page.lineages import Lineage
 
 CHUNK_CHARS = 300_000
 RESERVE_BYTES = 200  # around the pieces: their tags

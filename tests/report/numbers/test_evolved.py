@@ -5,8 +5,8 @@ import pyarrow as pa
 import pytest
 
 from evolray.errors import UserError
-from evolray.report.readers import mean, num_words, quantiles, read_evolved, stage_of
-from evolray.report.refined import read_refined
+from evolray.report.numbers.evolved import mean, num_words, quantiles, read_evolved, stage_of
+from evolray.report.numbers.refined import read_refined
 from tests.report import evolve_run, refine_run
 from tests.report.evolve_run import eliminated, failed, kept
 from tests.report.refine_run import record

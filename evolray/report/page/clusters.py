@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from evolray.pool.layout import Folder
-from evolray.report.blocks import Table, whole
+from evolray.report.page.blocks import Table, whole
 from evolray.report.texts import one_line
 
 CLUSTERS = "clusters.parquet"

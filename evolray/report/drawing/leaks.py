@@ -2,8 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from evolray.report.refined import SEVERAL, RefineNumbers
-from evolray.report.style import (
+from evolray.report.drawing.style import (
     BLUE,
     FONTS,
     GREEN,
@@ -19,6 +18,7 @@ from evolray.report.style import (
     plain,
     shorten,
 )  # fmt: skip
+from evolray.report.numbers.refined import SEVERAL, RefineNumbers
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
