@@ -1,6 +1,6 @@
 """The search for near-duplicates alone, among as many records as the machine has room for.
 
-    python benchmarks/near_search.py --records 10000000 --memory-mb 512     # 8 minutes, 3.5 GB of disk
+    python benchmarks/near_search.py --records 10000000 --memory-mb 512     # 3 minutes, 4 GB of disk
 
 Signatures are drawn at random, as if texts had been there, so that what is measured is the search and not the making of
 texts. One record in twenty is nearly a copy of an earlier one: a tenth of its values differ. All units run in this one
