@@ -232,7 +232,7 @@ class Run:
         self._progress.begin("formats", len(self._config.formats))
         self._folder.remove("training")
         for format in self._config.formats:
-            name = export_into(self._folder, Pool(self._folder.url), format)
+            name = export_into(self._folder, Pool(self._config.run), format)
             self._manifest.hashes[name] = file_sha256(self._folder, name)
             self._progress.advance()
         self._progress.end(", ".join(self._config.formats) or "none beside Parquet")
