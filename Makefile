@@ -1,5 +1,5 @@
 # make install   .venv with evolray and its tools at the versions of constraints.txt
-# make demo      evolves the packaged seeds of all three domains with the offline teacher
+# make demo      evolves the packaged seeds of all three domains with the offline teacher, and refines them into a mix
 # make test      the fast tests        (slow ones: .venv/bin/python -m pytest -m slow)
 # make lint      ruff and mypy
 # make clean     removes what the above made; runs of your own stay
@@ -29,12 +29,16 @@ install: .venv/installed
 	@echo "Installed."
 
 demo: install
-	@rm -rf $(DOMAINS:%=runs/demo-%)
+	@rm -rf $(DOMAINS:%=runs/demo-%) runs/demo-mix
 	@for domain in $(DOMAINS); do \
 		$(BIN)/evolray evolve conf/demo/$$domain.yaml run=runs/demo-$$domain; \
 		echo; \
 	done
 	@$(BIN)/evolray show runs/demo-open
+	@echo
+	@$(BIN)/evolray refine conf/refine/demo.yaml run=runs/demo-mix
+	@echo
+	@$(BIN)/evolray report run=runs/demo-mix
 
 test: install
 	@$(BIN)/python -m pytest
@@ -45,5 +49,5 @@ lint: install
 	@$(BIN)/mypy
 
 clean:
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info $(DOMAINS:%=runs/demo-%)
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info $(DOMAINS:%=runs/demo-%) runs/demo-mix
 	find evolray jobs benchmarks tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -13,10 +13,10 @@ from tests.train.commands import about, digest, ended, losses, start, status, wa
 
 pytestmark = pytest.mark.slow
 
-EXAMPLES, EPOCHS, GLOBAL_BATCH = 60, 40, 8
+EXAMPLES, EPOCHS, GLOBAL_BATCH = 60, 25, 8
 STEPS_PER_EPOCH = 8
 STEPS = EPOCHS * STEPS_PER_EPOCH
-KILL_AT = 100
+KILL_AT = 60
 SETTINGS: dict[str, Any] = {
     "epochs": EPOCHS, "global_batch": GLOBAL_BATCH, "workers__number": 2, "checkpoint_steps": 30, "keep_checkpoints": 1,
 }  # fmt: skip
