@@ -9,11 +9,14 @@ import pytest
 from matplotlib.figure import Figure
 
 from evolray.pool.accounts import Accounts
+from evolray.refine.leaks.execution import EXECUTION
+from evolray.refine.leaks.finder import NGRAM, SIMILAR
 from evolray.report import figures as module
-from evolray.report.drawing import style
+from evolray.report.drawing import leaks, style
 from evolray.report.drawing.spending import cost_of
 from evolray.report.drawing.style import compact, joined
 from evolray.report.figures import EvolveNumbers, RefineNumbers, figures, read_evolved, read_refined, to_png, to_svg
+from evolray.report.numbers.refined import SEVERAL
 from tests.report import evolve_run, refine_run
 from tests.report.refine_run import record
 
@@ -263,3 +266,12 @@ def test_a_figure_shows_itself_in_a_notebook() -> None:
     figure = style.nothing("Nothing", "no records")
     data, metadata = figure._repr_mimebundle_()
     assert data["image/png"].startswith(b"\x89PNG") and metadata == {"image/png": {"width": 700}}
+
+
+def test_leaks_of_every_kind_are_drawn() -> None:
+    """The kinds are those that refine writes, and a benchmark's bar is as long as its records are many."""
+    assert {*leaks.KINDS} == {NGRAM, SIMILAR, EXECUTION, SEVERAL}
+    found = Counter({("gsm8k", kind): number for number, kind in enumerate(leaks.KINDS, start=1)})
+    figure = leaks.draw(RefineNumbers("run", leaks=found))
+    drawn = figure.axes[0].patches
+    assert [bar.get_width() for bar in drawn] == [1, 2, 3, 4] and drawn[-1].get_x() + drawn[-1].get_width() == 10

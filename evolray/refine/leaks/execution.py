@@ -40,6 +40,7 @@ from evolray.refine.steps.step import Counts
 from evolray.refine.tables import LEAKS_BY_EXECUTION, LEAKS_SCHEMA, RECORDS, write_rows
 from evolray.refine.wanted import Wanted, pack, places
 
+EXECUTION = "execution"  # how these leaks were found
 SECONDS = 3.0
 MOST_FUNCTIONS = 3  # of a program, tried on one problem
 MOST_EVIDENCE = 300
@@ -188,7 +189,7 @@ def _leak(task: Task, program: Program, function: Function, place: str) -> dict[
     return {
         "benchmark": task.benchmark,
         "item": task.problem.id,
-        "kind": "execution",
+        "kind": EXECUTION,
         "where": f"solution in {place}",
         "score": 1.0,
         "evidence": said[:MOST_EVIDENCE],

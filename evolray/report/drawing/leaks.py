@@ -27,7 +27,7 @@ TITLE = "Benchmark items found in records"
 CAPTION = "Records that hold a question or a solution of a benchmark, each once per benchmark."
 KINDS = {
     "ngram": ("n-gram overlap", BLUE),
-    "minhash": ("MinHash similarity", YELLOW),
+    "similarity": ("similar to the question", YELLOW),
     "execution": ("passes its tests", ORANGE),
     SEVERAL: ("more than one of these", GREEN),
 }
