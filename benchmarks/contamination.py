@@ -135,7 +135,9 @@ def _search(records: Sequence[dict[str, str]], items: Sequence[Item]) -> tuple[l
             rows = [_row(number, record) for number, record in enumerate(records[shard * SHARD : (shard + 1) * SHARD])]
             write_rows(folder, shard_name(RECORDS, shard), rows, RECORDS_SCHEMA)
         index = read_index(folder, ("seeds",))
-        step = find_leaks(items, ContaminationConfig(), index, np.ones(len(index), bool))
+        found = find_leaks(items, ContaminationConfig())
+        assert found is not None  # there are items
+        step = found.of(index, np.ones(len(index), bool))
         begin = time.process_time()
         for shard in index.shards:
             step.run(folder, shard)

@@ -15,8 +15,8 @@ from evolray.refine.intake import plan as intake_plan
 from evolray.refine.intake.sources import Source, find_sources, shown_path
 from evolray.refine.judging.work import Judging, make_judging
 from evolray.refine.leaks.execution import FindPassing, make_finder
-from evolray.refine.leaks.finder import LeakFinder
 from evolray.refine.leaks.items import Item, read_benchmarks
+from evolray.refine.leaks.step import FindLeaks, find_leaks
 from evolray.refine.selection.embedding import check_model
 from evolray.refine.selection.settings import check_select
 from evolray.refine.steps.state import step_key
@@ -27,13 +27,13 @@ DIVERSE, EMBEDDING = "diverse", "embedding"
 
 @dataclass(frozen=True)
 class Plan:
-    """`passing` and `judging` are about no record yet."""
+    """`leaks`, `passing` and `judging` are about no record yet."""
 
     config: RefineConfig
     sources: tuple[Source, ...]
     intake: intake_plan.Plan
     items: tuple[Item, ...]
-    leaks: LeakFinder | None
+    leaks: FindLeaks | None
     passing: FindPassing | None
     judging: Judging | None
 
@@ -93,7 +93,7 @@ def make_plan(config: RefineConfig, script: Script | None = None) -> Plan:
     if config.select.order == EMBEDDING:
         check_model(config.select.embedding_model)
     items = read_benchmarks(config.contamination.benchmarks)
-    leaks = LeakFinder(items, config.contamination) if items else None
+    leaks = find_leaks(items, config.contamination)
     passing, judging = make_finder(config.contamination), make_judging(config, script)
     if judging:
         check_endpoints(judging)

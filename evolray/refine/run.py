@@ -26,7 +26,6 @@ from evolray.refine.index import Index, read_index
 from evolray.refine.intake.reading import ReadSource
 from evolray.refine.judging.asking import ask
 from evolray.refine.judging.drawing import draw_sample
-from evolray.refine.leaks.step import FindLeaks
 from evolray.refine.manifest import RefineManifest
 from evolray.refine.mix.card import CardFacts, write_card
 from evolray.refine.mix.hashes import HashShards, file_sha256, joined
@@ -147,18 +146,14 @@ class Run:
 
     def _find_leaks(self, index: Index, reasons: Reasons) -> None:
         """Benchmark items in what is still in; the records that hold them get their reason."""
-        firsts = {shard: int(first) for shard, first in zip(index.shards, index.offsets, strict=False)}
-        for name, kind in (("leaks", LEAKS), ("passing", LEAKS_BY_EXECUTION)):
-            still_in = reasons == 0
-            step: ShardStep | None = None
-            if name == "leaks" and self._plan.leaks:
-                step = FindLeaks(self._plan.leaks, firsts, still_in)
-            elif name == "passing" and self._plan.passing:
-                step = self._plan.passing.of(index, still_in)
+        for name, kind, step in (
+            ("leaks", LEAKS, self._plan.leaks),
+            ("passing", LEAKS_BY_EXECUTION, self._plan.passing),
+        ):
             if step is None:
                 self._folder.remove(kind)  # of an earlier run with other settings
                 continue
-            self._steps.do(name, self._keys[name], step, index.shards, [kind])
+            self._steps.do(name, self._keys[name], step.of(index, reasons == 0), index.shards, [kind])
             reasons[count_leaks(self._manifest, self._folder, kind)] = code("leak")
 
     def _judge(self, index: Index, reasons: Reasons) -> str:

@@ -2,18 +2,15 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from evolray.errors import UserError
 from evolray.pool.json_entries import BadSeed
-from evolray.pool.layout import open_folder
-from evolray.pool.pool import Pool
+from evolray.pool.pool import Pool, is_run
 from evolray.pool.seed_formats import read_entries, without_credentials
 from evolray.pool.seeds import INPUT_KEYS, INSTRUCTION_KEYS, KEYS, check_encodable, conversation_of, texts_of
 from evolray.records import Turn
 
 ID_KEYS = ("idx", "id", "task_id", "question_id")
-FILE_SUFFIXES = (".json", ".jsonl", ".parquet", ".gz")
 COLUMNS = {"id": ID_KEYS, "instruction": INSTRUCTION_KEYS, "input": INPUT_KEYS}
 
 
@@ -41,13 +38,7 @@ def read_instructions(path: str, columns: Mapping[str, str]) -> Iterator[Instruc
     """
     if unknown := [name for name in columns if name not in COLUMNS]:
         raise UserError(f"columns names {', '.join(unknown)}; expected some of {', '.join(COLUMNS)}.")
-    yield from _of_pool(path) if _is_run(path) else _of_file(path, columns)
-
-
-def _is_run(path: str) -> bool:
-    if path.startswith("hf:") or PurePosixPath(path).suffix in FILE_SUFFIXES:
-        return False
-    return open_folder(path).exists("run.yaml")
+    yield from _of_pool(path) if is_run(path) else _of_file(path, columns)
 
 
 def _of_pool(path: str) -> Iterator[Instruction]:

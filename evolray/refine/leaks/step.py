@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,27 +12,31 @@ from evolray.config import ContaminationConfig
 from evolray.pool.layout import Folder, shard_name
 from evolray.pool.shards import read_table
 from evolray.refine.index import Index
-from evolray.refine.leaks.finder import Leak, LeakFinder
+from evolray.refine.leaks.finder import Leak, LeakFinder, check
 from evolray.refine.leaks.items import Item
 from evolray.refine.steps.step import Counts
 from evolray.refine.tables import LEAKS, LEAKS_SCHEMA, RECORDS, write_rows
+from evolray.refine.wanted import Wanted, pack, places
 
 CHUNK_CHARS = 1_000_000  # looked at together: some 100 bytes of memory for each
 
 
 @dataclass(frozen=True)
 class FindLeaks:
-    """Step: leaks/ from records/, of the rows that `still_in` (N) has. `first_rows`: of each shard, by its number."""
+    """Step: leaks/ from records/, of the rows that are `wanted`."""
 
     finder: LeakFinder
-    first_rows: dict[int, int]
-    still_in: npt.NDArray[np.bool_]
+    wanted: Wanted
+
+    def of(self, index: Index, mask: npt.NDArray[np.bool_]) -> "FindLeaks":
+        """The same for the records whose rows are in the mask (N)."""
+        return replace(self, wanted=pack(index, mask))
 
     def run(self, folder: Folder, shard: int) -> Counts:
         columns = ["id", "source", "instruction", "response", "context"]
         records = read_table(folder, shard_name(RECORDS, shard), columns).to_pylist()
-        first = self.first_rows[shard]
-        rows = [number for number in range(len(records)) if self.still_in[first + number]]
+        first, bits = self.wanted[shard]
+        rows = places(bits, len(records)).tolist()
         leaks: list[dict[str, Any]] = []
         for chunk in _chunks(rows, records):
             instructions = [_instruction(records[row]) for row in chunk]
@@ -46,12 +50,10 @@ class FindLeaks:
         return counts | {f"leaks.{benchmark}": leaking[benchmark] for benchmark in sorted(leaking)}
 
 
-def find_leaks(
-    items: Sequence[Item], settings: ContaminationConfig, index: Index, still_in: npt.NDArray[np.bool_]
-) -> FindLeaks:
-    """The step for the records of a run. Raises UserError for settings out of range."""
-    first_rows = {shard: int(first) for shard, first in zip(index.shards, index.offsets, strict=False)}
-    return FindLeaks(LeakFinder(items, settings), first_rows, still_in)
+def find_leaks(items: Sequence[Item], settings: ContaminationConfig) -> FindLeaks | None:
+    """The step, about no record yet; None without items to look for. Raises UserError for settings out of range."""
+    check(settings)
+    return FindLeaks(LeakFinder(items, settings), {}) if items else None
 
 
 def _instruction(record: dict[str, Any]) -> str:

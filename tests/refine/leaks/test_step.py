@@ -195,7 +195,9 @@ def run_step(place: Path, still_in: list[bool]) -> tuple[LocalFolder, list[dict[
     for shard, rows in shards.items():
         write_rows(folder, shard_name(RECORDS, shard), rows, RECORDS_SCHEMA)
     index = read_index(folder, ("seeds", "pool"))
-    step: FindLeaks = pickle.loads(pickle.dumps(find_leaks(ITEMS, ContaminationConfig(), index, np.array(still_in))))
+    found = find_leaks(ITEMS, ContaminationConfig())
+    assert found is not None and find_leaks([], ContaminationConfig()) is None
+    step: FindLeaks = pickle.loads(pickle.dumps(found.of(index, np.array(still_in))))
     return folder, [step.run(folder, shard) for shard in (3, 0)]
 
 
