@@ -10,6 +10,8 @@ from itertools import accumulate, chain, islice
 from pathlib import Path
 from random import Random
 
+from evolray.records import Seed
+
 SHARE_PLANTED = 0.1
 KINDS = ("1 word", "3 words", "10 words", "sentences reordered", "variables renamed")
 _SYLLABLES = (
