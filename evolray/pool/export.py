@@ -66,12 +66,6 @@ def export_into(folder: Folder, pool: Pool, format: str) -> str:
     return name
 
 
-def check_formats(formats: list[str]) -> None:
-    """Raises UserError for a format that is not in FORMATS."""
-    if unknown := [format for format in formats if format not in FORMATS]:
-        raise UserError(f"cannot export as {', '.join(unknown)}; expected some of {', '.join(FORMATS)}.")
-
-
 def _format_of(target: Path, format: str | None) -> str:
     if format is None:
         found = next((name for name, suffix in FORMATS.items() if suffix == target.suffix), None)
@@ -79,7 +73,8 @@ def _format_of(target: Path, format: str | None) -> str:
             suffix = repr(target.suffix) if target.suffix else "a file without suffix"
             raise UserError(f"{target}: cannot export to {suffix}; expected {', '.join(SUFFIXES)}.")
         return found
-    check_formats([format])
+    if format not in FORMATS:
+        raise UserError(f"cannot export as {format}; expected some of {', '.join(FORMATS)}.")
     if target.suffix != FORMATS[format]:
         raise UserError(f"{target}: {format} goes into a file that ends in {FORMATS[format]}; name it so.")
     return format
