@@ -1,5 +1,6 @@
 """What is known of every record of a run at once: some 20 bytes each, the order among copies, and where it lies."""
 
+import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ import numpy.typing as npt
 from evolray.pool.layout import Folder, shard_name, shards_in
 from evolray.pool.shards import read_table
 from evolray.refine.tables import RECORDS
+from evolray.refine.text.hashing import Hashes, mix
 
 READERS = 16
 
@@ -62,3 +64,19 @@ def read_index(folder: Folder, names: tuple[str, ...]) -> Index:
     )
     offsets = np.cumsum([0, *(len(part[0]) for part in parts)])
     return Index(shards, offsets.astype(np.int64), roots, generations, sources, names)
+
+
+def random_keys(
+    seed: int | str,
+    names: tuple[str, ...],
+    sources: npt.NDArray[np.int16],
+    roots: npt.NDArray[np.uint64],
+    generations: npt.NDArray[np.int16],
+) -> Hashes:
+    """A random number per record from the seed, the source's name and the id alone.
+
+    So that records that come or go elsewhere move nobody. (The id is made of root and generation.)
+    """
+    named = [f"{seed}/{name}".encode("utf-8", "surrogatepass") for name in names]
+    salt = np.array([int.from_bytes(hashlib.blake2b(one, digest_size=8).digest(), "big") for one in named], np.uint64)
+    return mix(mix(salt[sources] ^ roots) + generations.astype(np.uint64))

@@ -10,9 +10,9 @@ from evolray.method.skills import skills_prompt
 from evolray.method.teacher import Purpose
 from evolray.pool.accounts import Usage
 from evolray.records import Turn
+from evolray.refine.features import CHARS_PER_TOKEN
 from evolray.refine.judging.work import Judging
 
-CHARACTERS_PER_TOKEN = 4
 SAMPLE = 200
 ANSWER_TOKENS: dict[Purpose, int] = {"difficulty": 2, "skills": 8}
 
@@ -47,6 +47,6 @@ def estimate(judging: Judging, records: int, sample: Sequence[tuple[str, tuple[T
             difficulty_prompt(*one) if purpose == "difficulty" else skills_prompt(*one, judging.tags) for one in taken
         )
         size = mean(map(len, prompts)) if taken else 0.0
-        tokens = round(records * size / CHARACTERS_PER_TOKEN)
+        tokens = round(records * size / CHARS_PER_TOKEN)
         usage[purpose] = Usage(records, tokens, records * ANSWER_TOKENS[purpose])
     return Estimate(records, usage, judging.cost({str(purpose): one for purpose, one in usage.items()}))

@@ -1,6 +1,5 @@
 """What selection knows of every record that is still in: some 50 bytes each, and none of its text."""
 
-import hashlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,9 +11,9 @@ import pyarrow.compute as pc
 
 from evolray.pool.layout import Folder, shard_name, shards_in
 from evolray.pool.shards import read_table
-from evolray.refine.index import READERS, Index
+from evolray.refine.index import READERS, Index, random_keys
 from evolray.refine.tables import FEATURES, JUDGED, RECORDS
-from evolray.refine.text.hashing import Hashes, mix
+from evolray.refine.text.hashing import Hashes
 
 UNJUDGED = -1  # for a difficulty that nobody gave
 
@@ -48,14 +47,8 @@ class Candidates:
         return len(self.rows)
 
     def keys(self, seed: int) -> Hashes:
-        """A random number per record from the seed, the source's name and the id alone.
-
-        So that records that come or go elsewhere move nobody. (The id is made of root and generation.)
-        """
-        names = [f"{seed}/{name}" for name in self.source_names]
-        salts = [hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest() for name in names]
-        salt = np.array([int.from_bytes(one, "big") for one in salts], np.uint64)
-        return mix(mix(salt[self.sources] ^ self.roots) + self.generations.astype(np.uint64))
+        """A random number per record that depends on nothing but the record and the seed."""
+        return random_keys(seed, self.source_names, self.sources, self.roots, self.generations)
 
 
 class _Names:
