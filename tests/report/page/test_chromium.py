@@ -196,9 +196,10 @@ def test_on_a_phone_a_lineage_takes_the_place_of_the_list(opened: Open, tmp_path
     assert page.is_hidden("#detail")
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     page.locator("#list button.row").nth(3).click()
-    assert page.is_visible("#detail") and page.is_hidden("#list-pane")
+    page.wait_for_selector("#detail", state="visible")  # its text is unpacked first
+    assert page.is_hidden("#list-pane")
     page.get_by_role("button", name="Back to the list").click()
-    assert page.is_visible("#list-pane")
+    page.wait_for_selector("#list-pane", state="visible")
     assert page.evaluate("document.activeElement.dataset.entry") == "3"
 
 
