@@ -68,6 +68,11 @@ REPORT = (
     "evolray.config", "evolray.errors", "evolray.records", "evolray.pool", "evolray.display", "evolray.report",
     "numpy", "pyarrow", "matplotlib", "jinja2", "yaml",
 )  # fmt: skip
+BOARD = (*REPORT, "evolray.board")
+BLIND = (
+    "evolray.config", "evolray.errors", "evolray.records", "evolray.pool", "evolray.evaluate.benchmark",
+    "evolray.evaluate.chat", "evolray.evaluate.entries", "evolray.report.texts", "evolray.blind", "jinja2", "rich",
+)  # fmt: skip
 # What runs inside the sandbox: nothing but the interpreter is there.
 SANDBOXED = ("evolray.evaluate.execution.inside",)
 # The method depends on nothing but its arguments: no clock, no environment, no random state that others share.
@@ -116,6 +121,9 @@ RULES = (
     Rule("evolray/evaluate/results.py", EVALUATE, {"pandas": "Results.to_pandas"}),
     Rule("evolray/evaluate/execution/inside/*.py", SANDBOXED),
     Rule("evolray/evaluate/math/*.py", (*EVALUATE, "math_verify", "sympy", "latex2sympy2_extended")),
+    Rule("evolray/evaluate/knowledge/on_ray.py", (*EVALUATE, "ray")),
+    Rule("evolray/evaluate/knowledge/inside.py", (*EVALUATE, "lm_eval", "torch", "transformers")),
+    Rule("evolray/evaluate/*/*/*.py", EVALUATE),
     Rule("evolray/evaluate/*/*.py", EVALUATE),
     Rule("evolray/evaluate/*.py", EVALUATE),
     Rule("evolray/sweep/on_ray.py", (*SWEEP, "ray")),
@@ -133,6 +141,10 @@ RULES = (
     Rule("evolray/refine/*.py", REFINE),
     Rule("evolray/report/*/*.py", REPORT),
     Rule("evolray/report/*.py", REPORT),
+    Rule("evolray/board/*.py", BOARD),
+    Rule("evolray/board/*/*.py", BOARD),
+    Rule("evolray/blind/*.py", BLIND),
+    Rule("evolray/blind/*/*.py", BLIND),
     Rule("evolray/*.py", ("evolray", "rich")),  # the ways in: the package, the command line, its views
     Rule("jobs/*.py", ("evolray",)),
 )

@@ -6,10 +6,13 @@ Later arguments win. Unknown keys are refused with the nearest known one. Secret
 the environment variable that holds the key (`api_key_env`).
 """
 
+from evolray.config.blind import BlindConfig
+from evolray.config.board import BoardConfig
 from evolray.config.endpoint import AUTO, BudgetConfig, EndpointConfig, EngineConfig
 from evolray.config.evaluate import EvaluateConfig, ExecutionConfig, GradeConfig
 from evolray.config.evolve import EvolveConfig, ModelConfig, SeedsConfig, role
 from evolray.config.generate import GenerateConfig
+from evolray.config.judge import LmEvalConfig, VerdictsConfig
 from evolray.config.loading import from_mapping, load, to_yaml
 from evolray.config.refine import (
     ContaminationConfig,
@@ -25,6 +28,8 @@ from evolray.config.train import LoraConfig, ScratchConfig, TrainConfig, Workers
 
 __all__ = [
     "AUTO",
+    "BlindConfig",
+    "BoardConfig",
     "BudgetConfig",
     "ContaminationConfig",
     "EndpointConfig",
@@ -35,6 +40,7 @@ __all__ = [
     "GenerateConfig",
     "GradeConfig",
     "JudgingConfig",
+    "LmEvalConfig",
     "LoraConfig",
     "ModelConfig",
     "NearDuplicatesConfig",
@@ -47,6 +53,7 @@ __all__ = [
     "SelectConfig",
     "SweepConfig",
     "TrainConfig",
+    "VerdictsConfig",
     "WorkersConfig",
     "from_mapping",
     "load",

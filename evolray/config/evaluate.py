@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from omegaconf import MISSING
 
+from evolray.config.judge import LmEvalConfig, VerdictsConfig
 from evolray.config.sampling import SamplerConfig
 
 
@@ -32,6 +33,9 @@ class GradingConfig:
     k: list[int] = field(default_factory=lambda: [1])
     """Of pass@k; a k above the number of samples is left out."""
     execution: ExecutionConfig = field(default_factory=ExecutionConfig)
+    judge: SamplerConfig = field(default_factory=SamplerConfig)
+    """Of chat benchmarks: an endpoint or a checkpoint, as the model itself. sampling: null is the protocol's."""
+    verdicts: VerdictsConfig = field(default_factory=VerdictsConfig)
 
 
 @dataclass
@@ -41,9 +45,18 @@ class EvaluateConfig(SamplerConfig, GradingConfig):
     run: str = MISSING
     """The run directory: a path that every node sees, or a URL such as s3://bucket/run."""
     benchmarks: list[str] = MISSING
-    """humaneval, humaneval_plus, mbpp, mbpp_plus, gsm8k, math."""
+    """humaneval, humaneval_plus, mbpp, mbpp_plus, gsm8k, math; judged: wizard_eval, vicuna_bench, mt_bench,
+    alpaca_eval; by lm-eval: mmlu, arc_challenge, truthfulqa, hellaswag, lm_eval:TASK."""
     problems: dict[str, str] = field(default_factory=dict)
-    """The file of a benchmark: {gsm8k: gsm8k_test.jsonl}; JSON, JSONL, Parquet (.gz too), a URL, or hf:NAME[:SPLIT]."""
+    """The file of a benchmark: {gsm8k: gsm8k_test.jsonl}; JSON, JSONL, Parquet (.gz too), a URL, or hf:NAME[:SPLIT].
+    For lm-eval a folder of task files, or nothing for the tasks that it comes with."""
+    baselines: dict[str, str] = field(default_factory=dict)
+    """What a judge compares the model with: {wizard_eval: FILE}, a file of answers or a run of evolray evaluate."""
+    references: dict[str, str] = field(default_factory=dict)
+    """Right answers that the judge is shown: {mt_bench: reference_answer_gpt-4.jsonl}."""
+    labels: dict[str, str] = field(default_factory=dict)
+    """Verdicts by people or by another judge, {wizard_eval: FILE}, to measure how far the judge agrees with them."""
+    lm_eval: LmEvalConfig = field(default_factory=LmEvalConfig)
     limit: int | None = None
     """Take only the first so many problems of each benchmark."""
     prompt: str = "auto"
@@ -62,3 +75,11 @@ class GradeConfig(GradingConfig):
     """The benchmark's file, a URL, or hf:NAME[:SPLIT]."""
     extraction: str = "auto"
     """published, general, none; auto: general for all_code, none for a completion or a solution."""
+    baseline: str | None = None
+    """Of a judged comparison: the other answers, a file or a run of evolray evaluate."""
+    reference: str | None = None
+    """Right answers that the judge is shown."""
+    labels: str | None = None
+    """Verdicts by people or by another judge, to measure how far the judge agrees with them."""
+    reviews: str | None = None
+    """Ready verdicts in place of a judge: FastChat's reviews, AlpacaEval's annotations, a table of ratings."""

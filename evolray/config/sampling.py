@@ -10,8 +10,8 @@ from evolray.config.train import WorkersConfig
 class SamplingConfig:
     n: int = 1
     """Samples per problem. The papers take 1 (greedy), 20 or 200 (temperature 0.2)."""
-    temperature: float = 0.0
-    """0: greedy."""
+    temperature: float | None = None
+    """0: greedy. null: what the benchmark's protocol says, which is greedy but for MT-Bench (by category)."""
     top_p: float = 1.0
     top_k: int = 0
     """0: all tokens."""

@@ -16,6 +16,10 @@ class SweepConfig:
     """Each a run of `evolray train` (all its checkpoints), RUN:STEP, a Hugging Face folder or a name on the Hub."""
     benchmarks: list[str] = MISSING
     problems: dict[str, str] = field(default_factory=dict)
+    baselines: dict[str, str] = field(default_factory=dict)
+    """Of judged benchmarks, as for `evolray evaluate`; and so are references and labels."""
+    references: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
     evaluate: dict[str, Any] = field(default_factory=dict)
     """Settings of `evolray evaluate` that all cells share, nested or dotted."""
     grid: dict[str, Any] = field(default_factory=dict)

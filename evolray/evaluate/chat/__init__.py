@@ -1,0 +1,1 @@
+"""Chat benchmarks: answers that a judge compares or rates, by the protocols of the papers."""

@@ -1,0 +1,1 @@
+"""Knowledge benchmarks, run by lm-eval itself: multiple choice by the likelihood of each choice."""
