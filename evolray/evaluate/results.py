@@ -1,6 +1,6 @@
 """Reading what an evaluation left, from Python and notebooks."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from evolray.evaluate.graded import SAMPLES, read_all
@@ -10,6 +10,9 @@ from evolray.pool.layout import Folder, open_folder
 if TYPE_CHECKING:
     import pandas
 
+GOOD = ("passed", "win", "tie", "scored")
+"""The outcomes that nobody has to look into."""
+
 
 class Results:
     """The scores and samples of a run of `evaluate` or `grade`."""
@@ -18,11 +21,13 @@ class Results:
         """Raises UserError when nothing is scored there."""
         self.folder: Folder = open_folder(run)
         self.scores: dict[str, Any] = read_scores(self.folder)
-        """By benchmark: passed, total, pass@1 (in percent), pass@k with intervals, outcomes, rules, data, versions."""
+        """By benchmark: score, low and high (a 95 % interval) in the `unit` of the `metric`, groups, outcomes, rules,
+        data, versions. Graded ones have passed, total and pass@k beside these, judged ones wins, ties and losses."""
 
     def samples(self, *, failed: bool = False) -> Iterator[dict[str, Any]]:
-        """Every sample with its prompt, what was extracted, its outcome and why; `failed`: those that did not pass."""
-        return (row for row in read_all(self.folder) if not failed or row["outcome"] != "passed")
+        """Every sample with its prompt, what was extracted, its outcome and why; `failed`: those that did not pass,
+        were found worse than the baseline's, or have no verdict."""
+        return (row for row in read_all(self.folder) if not failed or row["outcome"] not in GOOD)
 
     def to_pandas(self) -> "pandas.DataFrame":
         import pyarrow.parquet as pq
@@ -31,7 +36,13 @@ class Results:
             return pq.read_table(file).to_pandas()
 
     def __repr__(self) -> str:
-        parts = [
-            f"{name} {entry['pass@1']} ({entry['passed']}/{entry['total']})" for name, entry in self.scores.items()
-        ]
+        parts = [f"{name} {score_text(entry)}" for name, entry in self.scores.items()]
         return f"Results({self.folder.url}: {', '.join(parts)})"
+
+
+def score_text(entry: Mapping[str, Any]) -> str:
+    """For example "66.67 % pass@1" or "6.43 of 10". Entries of older runs have pass@1 alone."""
+    score, unit = entry.get("score", entry.get("pass@1")), entry.get("unit", "%")
+    if score is None:
+        return "no score"
+    return f"{score:.2f} {unit}" if unit == "of 10" else f"{score:.2f} {unit} {entry.get('metric', 'pass@1')}"

@@ -1,6 +1,7 @@
 """Scores from verdicts: pass@k with intervals, by group too, and everything a score depends on beside it.
 
-Percentages, since that is how the papers print them. A problem without a single sample, and a question that got no
+Percentages, since that is how the papers print them. "score" with "low" and "high" is what every family of benchmarks
+has in its entry; here it is pass@1. A problem without a single sample, and a question that got no
 answer, count as not passed, and are counted: a score never rises because something went missing.
 """
 
@@ -10,7 +11,9 @@ from typing import Any
 
 from evolray.evaluate.benchmark import Benchmark, Problem, Problems
 from evolray.evaluate.graded import FAILED, Graded
-from evolray.evaluate.pass_at_k import score
+from evolray.evaluate.pass_at_k import Score, score
+
+METRIC = "pass@1"
 
 
 class Tally:
@@ -40,6 +43,8 @@ class Tally:
         entry: dict[str, Any] = {
             "title": self._benchmark.title,
             "release": self._problems.release,
+            "metric": METRIC,
+            "unit": "%",
             **self._scores(problems, self._passed, ks),
             "problems": len(problems),
             "samples": samples,
@@ -64,14 +69,16 @@ class Tally:
         fewest = min(samples for samples, _ in counts)
         found = {str(k): score(counts, k) for k in sorted({1, *ks}) if k <= fewest}
         return {
+            **_interval(found["1"]),
             "passed": sum(number for _, number in counts),
             "total": sum(samples for samples, _ in counts),
             "pass@1": _percent(found["1"].value),
-            "pass@k": {
-                k: {"score": _percent(one.value), "low": _percent(one.low), "high": _percent(one.high)}
-                for k, one in found.items()
-            },
+            "pass@k": {k: _interval(one) for k, one in found.items()},
         }
+
+
+def _interval(one: Score) -> dict[str, float]:
+    return {"score": _percent(one.value), "low": _percent(one.low), "high": _percent(one.high)}
 
 
 def _percent(share: float) -> float:

@@ -1,11 +1,16 @@
-"""Scores from verdicts: what counts, what is left out, and how groups add up."""
+"""Scores from verdicts: what counts, what is left out, how groups add up, and how all of it is told in a line."""
 
+import json
+from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from evolray.evaluate.benchmark import Benchmark, Form, Problem, Problems
-from evolray.evaluate.graded import FAILED, Graded
+from evolray.evaluate.graded import FAILED, SAMPLES, Graded
+from evolray.evaluate.results import Results
 from evolray.evaluate.scores import Tally
 
 
@@ -37,6 +42,16 @@ def test_one_sample_each() -> None:
     assert (entry["title"], entry["release"]) == ("Sums", "Sums v1")
     assert "base" not in entry and "groups" not in entry
     assert entry["pass@k"]["1"] == {"score": 50.0, "low": 15.0, "high": 85.0}
+
+
+def test_the_score_is_pass_at_1_in_the_words_that_all_benchmarks_share() -> None:
+    tally = Tally(benchmark("level"), problems(4, level=["1", "1", "2", "2"]))
+    tally.add([verdict(0, "passed"), verdict(1, "wrong"), verdict(2, "passed"), verdict(3, "passed")])
+    entry = tally.entry([1])
+    assert (entry["metric"], entry["unit"], entry["score"], entry["total"]) == ("pass@1", "%", 75.0, 4)
+    assert {name: entry[name] for name in ("score", "low", "high")} == entry["pass@k"]["1"]
+    group = entry["groups"]["level"]["1"]
+    assert (group["score"], group["low"], group["high"], group["total"]) == (50.0, 9.45, 90.55, 2)
 
 
 def test_several_samples_each_give_every_k_that_there_are_samples_for() -> None:
@@ -85,3 +100,33 @@ def test_pass_at_1_is_always_there(ks: list[int]) -> None:
     tally = Tally(benchmark(), problems(1))
     tally.add([verdict(0, "passed")])
     assert list(tally.entry(ks)["pass@k"]) == ["1"]
+
+
+def results(folder: Path, scores: dict[str, Any], outcomes: tuple[str, ...] = ()) -> Results:
+    (folder / "scores.json").write_text(json.dumps(scores))
+    pq.write_table(pa.table({"outcome": outcomes}), folder / SAMPLES)
+    return Results(str(folder))
+
+
+def test_results_say_their_scores_whatever_they_measure(tmp_path: Path) -> None:
+    found = results(
+        tmp_path,
+        {
+            "gsm8k": {"metric": "pass@1", "unit": "%", "score": 66.67},
+            "mt_bench": {"metric": "mean score", "unit": "of 10", "score": 6.425},
+            "wizard_eval": {"metric": "relative score", "unit": "%", "score": 101.4},
+            "mbpp": {"pass@1": 50.0},
+            "vicuna_bench": {"metric": "win rate", "unit": "%", "score": None},
+        },
+    )
+    assert repr(found) == (
+        f"Results({found.folder.url}: gsm8k 66.67 % pass@1, mt_bench 6.42 of 10, wizard_eval 101.40 % relative score, "
+        "mbpp 50.00 % pass@1, vicuna_bench no score)"
+    )
+
+
+def test_what_failed_is_what_somebody_should_look_at(tmp_path: Path) -> None:
+    outcomes = ("passed", "wrong", "win", "tie", "loss", "scored", "no_verdict", "failed")
+    found = results(tmp_path, {"gsm8k": {}}, outcomes)
+    assert [row["outcome"] for row in found.samples(failed=True)] == ["wrong", "loss", "no_verdict", "failed"]
+    assert len([*found.samples()]) == 8
