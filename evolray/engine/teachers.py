@@ -102,6 +102,8 @@ class RememberingTeacher:
         parts = [part for turn in call.messages for part in (turn.role, turn.content)]
         if call.prompt is not None or call.max_tokens is not None or call.stop:
             parts.append(repr((call.prompt, call.max_tokens, call.stop)))
+        if call.temperature is not None:  # else the key is what it was before calls had one
+            parts.append(f"temperature={float(call.temperature)}")
         return entry_key(call.record_id, call.purpose, str(call.attempt), self._fingerprints[call.purpose], *parts)
 
 

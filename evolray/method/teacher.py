@@ -16,8 +16,8 @@ Purpose = Literal["evolve", "judge", "respond", "sample", "difficulty", "skills"
 class Call:
     """One question to a model. `root_id`, `generation`, `purpose` and `attempt` name it uniquely within a run.
 
-    Either `messages`, a conversation to be answered, or `prompt`, a text to be continued as it stands. `max_tokens` and
-    `stop` are for this call alone; None and () leave both to the model's settings.
+    Either `messages`, a conversation to be answered, or `prompt`, a text to be continued as it stands. `max_tokens`,
+    `stop` and `temperature` are for this call alone; None and () leave them to the model's settings.
     """
 
     purpose: Purpose
@@ -28,6 +28,7 @@ class Call:
     prompt: str | None = None
     max_tokens: int | None = None
     stop: tuple[str, ...] = ()
+    temperature: float | None = None
 
     @property
     def record_id(self) -> str:

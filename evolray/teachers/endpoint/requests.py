@@ -31,6 +31,8 @@ class Request:
 def make_request(endpoint: Endpoint, fields: Mapping[str, Any], call: Call) -> Request:
     """`fields` are `endpoint.request_fields()`; what the call says of its own goes before them."""
     own: dict[str, Any] = {"stop": list(call.stop)} if call.stop else {}
+    if call.temperature is not None:
+        own["temperature"] = call.temperature
     if call.prompt is not None:
         limit = fields.get(endpoint.max_tokens_field) if call.max_tokens is None else call.max_tokens
         own |= {"prompt": call.prompt} | ({} if limit is None else {"max_tokens": limit})
