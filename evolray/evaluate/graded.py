@@ -19,6 +19,7 @@ from evolray.pool.layout import Folder, shard_name
 from evolray.sampling.questions import Sample, read_samples
 
 GRADED, SAMPLES = "graded", "samples.parquet"
+MOST_MESSAGE_CHARACTERS = 1000
 FAILED = "failed"
 """The outcome of a question that got no sample; its message begins with the cause."""
 
@@ -42,7 +43,7 @@ GRADED_SCHEMA = pa.schema(
 SAMPLES_SCHEMA = pa.schema(
     [
         ("benchmark", pa.string()), ("problem", pa.string()), ("sample", pa.int32()), ("prompt", pa.string()),
-        ("text", pa.string()), ("extracted", pa.string()), ("outcome", pa.string()), ("base", pa.string()),
+        ("earlier", pa.list_(pa.string())), ("text", pa.string()), ("extracted", pa.string()), ("outcome", pa.string()), ("base", pa.string()),
         ("message", pa.string()), ("finish_reason", pa.string()), ("prompt_tokens", pa.int32()),
         ("completion_tokens", pa.int32()), ("model", pa.string()),
     ]
@@ -95,7 +96,7 @@ def _row(sample: Sample, graded: Graded) -> dict[str, Any]:
     benchmark, _, problem = graded.id.partition("/")
     return {
         "benchmark": benchmark, "problem": problem, "sample": graded.sample, "prompt": sample.prompt,
-        "text": sample.text, "extracted": graded.extracted, "outcome": graded.outcome, "base": graded.base,
+        "earlier": list(sample.earlier), "text": sample.text, "extracted": graded.extracted, "outcome": graded.outcome, "base": graded.base,
         "message": graded.message, "finish_reason": sample.finish_reason, "prompt_tokens": sample.prompt_tokens,
         "completion_tokens": sample.completion_tokens, "model": sample.model,
     }  # fmt: skip

@@ -5,12 +5,10 @@ from dataclasses import dataclass
 
 from evolray.config import ExecutionConfig
 from evolray.evaluate.benchmark import Benchmark, Grader, Problem, Verdict
-from evolray.evaluate.graded import FAILED, Graded, storable, write_graded
+from evolray.evaluate.graded import FAILED, MOST_MESSAGE_CHARACTERS, Graded, storable, write_graded
 from evolray.evaluate.registry import BENCHMARKS
 from evolray.pool.layout import Folder
 from evolray.sampling.questions import Sample, read_samples
-
-MOST_MESSAGE_CHARACTERS = 1000
 
 
 @dataclass(frozen=True)

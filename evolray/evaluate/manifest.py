@@ -17,6 +17,7 @@ class EvaluateManifest:
     """`questions` = sampled + failed + those still to be asked; `graded` of the sampled and failed ones.
 
     `cost` is that of the endpoint's answers, at the config's prices; `rejected` counts lines of ready samples.
+    `judged` of `to_judge` questions to the judge are answered, of the benchmark that is judged now or was last.
     """
 
     run: str
@@ -28,9 +29,13 @@ class EvaluateManifest:
     sampled: int = 0
     failed: int = 0
     graded: int = 0
+    judged: int = 0
+    to_judge: int = 0
     rejected: int = 0
     tokens: dict[str, int] = field(default_factory=dict)
     cost: float = 0.0
+    judge_tokens: dict[str, int] = field(default_factory=dict)
+    judge_cost: float = 0.0
     seconds: float = 0.0
     message: str = ""
     updated_at: float = field(default_factory=time.time)

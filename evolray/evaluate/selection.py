@@ -1,7 +1,7 @@
 """What a config asks to be evaluated: benchmarks with their problems, prompts and rules, all checked and settled."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,12 +9,17 @@ from evolray.config import EvaluateConfig, ExecutionConfig
 from evolray.config.evaluate import GradingConfig
 from evolray.errors import UserError
 from evolray.evaluate.benchmark import WITH_INPUTS, Benchmark, Form, Problems
+from evolray.evaluate.chat.benchmark import ChatBenchmark
+from evolray.evaluate.chat.selection import Files, SelectedChat, select_chat
 from evolray.evaluate.graded import rules_key
 from evolray.evaluate.grading import Assignment
-from evolray.evaluate.registry import BENCHMARKS, find_benchmark
+from evolray.evaluate.knowledge.benchmarks import KnowledgeBenchmark
+from evolray.evaluate.knowledge.part import SelectedKnowledge
+from evolray.evaluate.registry import ALL, AnyBenchmark, find_benchmark
 from evolray.pool.seed_formats import without_credentials
 from evolray.records import Turn
 from evolray.sampling.questions import Question
+from evolray.sampling.sampler import Sampler
 
 AUTO = "auto"
 
@@ -33,6 +38,11 @@ class Selected:
     def name(self) -> str:
         return self.benchmark.name
 
+    @property
+    def key(self) -> str:
+        """Of the rules' folder."""
+        return self.assignment.key
+
     def described(self) -> dict[str, Any]:
         """What decides the samples, for the run's identity."""
         described = {
@@ -46,28 +56,96 @@ class Selected:
         return described
 
 
-def select(config: EvaluateConfig, has_chat_template: bool) -> list[Selected]:
+@dataclass(frozen=True)
+class Selection:
+    """What a run evaluates: graded, judged and known benchmarks; `names` in the config's order."""
+
+    names: tuple[str, ...]
+    graded: tuple[Selected, ...] = ()
+    chat: tuple[SelectedChat, ...] = ()
+    knowledge: tuple[SelectedKnowledge, ...] = ()
+
+    @classmethod
+    def of(cls, one: Selected | SelectedChat) -> "Selection":
+        """The one benchmark of ready samples."""
+        return cls((one.name,), chat=(one,)) if isinstance(one, SelectedChat) else cls((one.name,), graded=(one,))
+
+    def described(self) -> dict[str, Any]:
+        """By benchmark, what decides its samples."""
+        everyone: tuple[Selected | SelectedChat | SelectedKnowledge, ...] = (*self.graded, *self.chat, *self.knowledge)
+        return {one.name: one.described() for one in everyone}
+
+
+def select(config: EvaluateConfig, has_chat_template: bool, judge: Sampler | None) -> Selection:
     """Raises UserError for a benchmark, a file, a form or a rule that cannot be used."""
     check_grading(config)
-    if not config.benchmarks:
-        raise UserError(f"benchmarks is empty; expected some of {', '.join(BENCHMARKS)}.")
     if config.limit is not None and config.limit < 1:
         raise UserError(f"limit={config.limit}: expected 1 or more, or null for all problems.")
-    sources = {find_benchmark(name).name: path for name, path in config.problems.items()}
-    found: dict[str, Selected] = {}
-    for name in config.benchmarks:
+    benchmarks = find_all(config.benchmarks)
+    files = _Files(config, [one.name for one in benchmarks])
+    graded, chat, knowledge = [], [], []
+    for one in benchmarks:
+        if isinstance(one, KnowledgeBenchmark):
+            knowledge.append(SelectedKnowledge(one, files.problems.get(one.name)))
+            continue
+        problems = first(one.read(files.of_problems(one)), config.limit)
+        if isinstance(one, ChatBenchmark):
+            if not has_chat_template:
+                raise UserError(
+                    f"{one.title}: the model has no chat template to put a question in; name a chat_format."
+                )
+            chat.append(select_chat(one, problems, config.verdicts, files.of_chat(one), judge, judge_settings(config)))
+        else:
+            form = find_form(one, config.prompt, has_chat_template)
+            graded.append(settle(one, problems, config, config.extraction, form))
+    return Selection(tuple(one.name for one in benchmarks), tuple(graded), tuple(chat), tuple(knowledge))
+
+
+def find_all(names: Sequence[str]) -> list[AnyBenchmark]:
+    """Raises UserError for none, an unknown one, and for one that is there twice."""
+    if not names:
+        raise UserError(f"benchmarks is empty; expected some of {', '.join(ALL)}.")
+    found: dict[str, AnyBenchmark] = {}
+    for name in names:
         benchmark = find_benchmark(name)
         if benchmark.name in found:
             raise UserError(f"benchmarks names {benchmark.name} twice.")
-        if benchmark.name not in sources:
+        found[benchmark.name] = benchmark
+    return list(found.values())
+
+
+def judge_settings(config: GradingConfig) -> dict[str, Any]:
+    """What the config says of how the judge answers; None for what the protocol says."""
+    return {"temperature": config.judge.sampling.temperature, "max_tokens": config.judge.sampling.max_tokens}
+
+
+class _Files:
+    """The config's paths by benchmark, however its name is spelt. Raises UserError for one that is not evaluated."""
+
+    def __init__(self, config: EvaluateConfig, selected: Sequence[str]) -> None:
+        self._selected = selected
+        self.problems = self._by_name(config.problems, "problems", strict=False)
+        self._baselines = self._by_name(config.baselines, "baselines")
+        self._references = self._by_name(config.references, "references")
+        self._labels = self._by_name(config.labels, "labels")
+
+    def of_problems(self, benchmark: Benchmark | ChatBenchmark) -> str:
+        if benchmark.name not in self.problems:
             raise UserError(
                 f"problems.{benchmark.name} is missing: where are the problems of {benchmark.title}? Name a file, "
                 f"a URL or hf:NAME as problems.{benchmark.name}=..."
             )
-        form = find_form(benchmark, config.prompt, has_chat_template)
-        problems = first(benchmark.read(sources[benchmark.name]), config.limit)
-        found[benchmark.name] = settle(benchmark, problems, config, config.extraction, form)
-    return list(found.values())
+        return self.problems[benchmark.name]
+
+    def of_chat(self, benchmark: ChatBenchmark) -> Files:
+        name = benchmark.name
+        return Files(self._baselines.get(name, ""), self._references.get(name, ""), self._labels.get(name, ""))
+
+    def _by_name(self, paths: Mapping[str, str], setting: str, strict: bool = True) -> dict[str, str]:
+        found = {find_benchmark(name).name: path for name, path in paths.items()}
+        if strict and (others := [name for name in found if name not in self._selected]):
+            raise UserError(f"{setting}.{others[0]}: {others[0]} is not among the benchmarks of this run.")
+        return found
 
 
 def settle(
@@ -125,8 +203,11 @@ def check_grading(config: GradingConfig) -> None:
             raise UserError(f"{key}={value}: expected {minimum} or more.")
 
 
-def questions(selected: Selected, config: EvaluateConfig) -> Iterator[Question]:
-    """All of a benchmark's, the samples of a problem one after another."""
+def questions(selected: Selected | SelectedChat, config: EvaluateConfig) -> Iterator[Question]:
+    """All of a benchmark's, the samples of a problem one after another. Of a chat benchmark one sample is judged."""
+    if isinstance(selected, SelectedChat):
+        yield from _conversations(selected, config)
+        return
     benchmark, form, sampling = selected.benchmark, selected.form, config.sampling
     assert form is not None
     stop = (*sampling.stop, *form.stop)
@@ -138,6 +219,17 @@ def questions(selected: Selected, config: EvaluateConfig) -> Iterator[Question]:
                 f"{benchmark.name}/{problem.id}", sample, **asked,
                 max_tokens=sampling.max_tokens or benchmark.max_tokens, stop=stop,
             )  # fmt: skip
+
+
+def _conversations(selected: SelectedChat, config: EvaluateConfig) -> Iterator[Question]:
+    benchmark, sampling = selected.benchmark, config.sampling
+    for problem in selected.problems.all:
+        opening, *follow_ups = benchmark.turns(problem)
+        yield Question(
+            f"{benchmark.name}/{problem.id}", 0, (Turn("user", opening),), follow_ups=tuple(follow_ups),
+            max_tokens=sampling.max_tokens or benchmark.max_tokens, stop=tuple(sampling.stop),
+            temperature=benchmark.temperature(problem) or None if sampling.temperature is None else None,
+        )  # fmt: skip
 
 
 def described_data(problems: Problems) -> dict[str, str]:

@@ -21,6 +21,7 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from copy import copy
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -59,6 +60,10 @@ class Folder(Protocol):
 
     def remove(self, folder: str) -> None:
         """With everything in it; nothing when it does not exist."""
+        ...
+
+    def below(self, name: str) -> "Folder":
+        """A directory in this one, as a Folder of its own."""
         ...
 
 
@@ -116,6 +121,9 @@ class LocalFolder:
         except OSError as error:
             raise cannot_write(str(self.path / folder), error) from error
 
+    def below(self, name: str) -> "LocalFolder":
+        return LocalFolder(str(self.path / name))
+
 
 class RemoteFolder:
     is_local = False
@@ -164,6 +172,11 @@ class RemoteFolder:
             self._files.delete_dir_contents(f"{self._path}/{folder}", missing_dir_ok=True)
         except OSError as error:
             raise cannot_write(f"{self.url}/{folder}", error) from error
+
+    def below(self, name: str) -> "RemoteFolder":
+        inner = copy(self)
+        inner.url, inner._path = f"{self.url}/{name}", f"{self._path}/{name}"
+        return inner
 
 
 def open_folder(url: str) -> Folder:

@@ -1,0 +1,59 @@
+"""One estimator for all scores of judged benchmarks: the sum of something over the sum of something else.
+
+relative score   the model's scores over the baseline's
+mean score       ratings over how many there are
+win rate         points (a win 1, a tie 1/2) over comparisons
+
+What is independent is the problem, not the turn: turns are summed by problem first. The standard error is that of the
+ratio estimator, linearised: with a_i over b_i of problem i and R = sum a / sum b, the residuals are d_i = a_i - R b_i,
+and the error is sqrt(n / (n - 1) * sum d_i^2) / sum b (Cochran, Sampling Techniques, 3rd edition 1977, section 2.11,
+for a population without end). Where each b_i is 1 that is the sample's standard deviation over sqrt(n), which is
+AlpacaEval's standard error.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import sqrt
+
+from evolray.evaluate.pass_at_k import Z_95
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """All None where there is nothing to divide by; `standard_error` also of a single problem."""
+
+    value: float | None
+    standard_error: float | None
+
+    def times(self, factor: float) -> "Ratio":
+        value = None if self.value is None else factor * self.value
+        return Ratio(value, None if self.standard_error is None else factor * self.standard_error)
+
+    def interval(self, lowest: float, highest: float) -> tuple[float | None, float | None]:
+        """95 %, by the normal distribution; no part of it lies beyond what is possible."""
+        if self.value is None or self.standard_error is None:
+            return None, None
+        half = Z_95 * self.standard_error
+        return max(lowest, self.value - half), min(highest, self.value + half)
+
+
+def ratio(parts: Iterable[tuple[str, float, float]]) -> Ratio:
+    """`parts`: the problem (what is independent), what is summed above, and below."""
+    above: dict[str, float] = {}
+    below: dict[str, float] = {}
+    for problem, one, other in parts:
+        above[problem] = above.get(problem, 0.0) + one
+        below[problem] = below.get(problem, 0.0) + other
+    total = sum(below.values())
+    if total == 0:
+        return Ratio(None, None)
+    value = sum(above.values()) / total
+    if len(above) < 2:
+        return Ratio(value, None)
+    squares = sum((above[problem] - value * below[problem]) ** 2 for problem in above)
+    return Ratio(value, sqrt(len(above) / (len(above) - 1) * squares) / total)
+
+
+def rounded(value: float | None) -> float | None:
+    """As scores.json has it."""
+    return None if value is None else round(value, 4)
