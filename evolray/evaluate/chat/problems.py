@@ -21,10 +21,16 @@ from evolray.evaluate.graded import storable
 from evolray.pool.seed_formats import without_credentials
 
 WIZARD, VICUNA, MT, ALPACA = "WizardLM test set", "Vicuna Bench", "MT-Bench", "AlpacaEval"
-RELEASES: dict[str, str] = {}
+RELEASES = {
+    "4418da482a10932ebaa6a8c92ab1ae4fdf68d40e4c2186bd9fc306c6f11e3196": "WizardLM test set, 218 items",
+    "8a173bd34a9d325a866f2ace18300948bbe4fc6d780e18920a552bdd97449e6a": "Vicuna Bench, 80 questions",
+    "e2f1d587cbe6b90df767210930723cd32d43deb5a2ddd6cce5cb2d54d6c843fc": "MT-Bench, 80 questions of two turns",
+    "6140ae57a253e0ec7a1637f5c364bb72316f088c136554e3bb1636b705f46f10": "AlpacaEval, 805 instructions",
+}
 """sha256 of the problems' ids, groups and texts -> what they are."""
 
 EASY, HARD, HARDEST_EASY = "easy (1-7)", "hard (8-10)", 7
+_DIFFICULTIES = frozenset(str(one) for one in range(1, 11))
 _RUBRICS: dict[str, Literal["coding", "math"]] = {
     "code generation": "coding", "code debug": "coding", "coding": "coding", "math": "math",
 }  # fmt: skip
@@ -54,47 +60,54 @@ _OTHERS: tuple[tuple[str, set[str]], ...] = (
 
 def read_wizard_eval(path: str) -> Problems:
     """Raises UserError for a file that is not WizardLM's test set."""
-    return _read(path, WIZARD, "idx, Skill, a Difficulty from 1 to 10 and an Instruction", _wizard)
+    expected = "idx, Skill, a Difficulty from 1 to 10 and an Instruction"
+    return _read(path, WIZARD, expected, ("Skill", "Difficulty", "Instruction"), _wizard)
 
 
 def read_vicuna_bench(path: str) -> Problems:
     """Raises UserError for a file that is not of Vicuna Bench."""
-    return _read(path, VICUNA, "question_id, category and one turn", lambda row, _: _question(row, num_turns=1))
+    expected = "question_id, category and one turn"
+    return _read(path, VICUNA, expected, ("category", "turns"), lambda row, _: _question(row, num_turns=1))
 
 
 def read_mt_bench(path: str) -> Problems:
     """Raises UserError for a file that is not of MT-Bench."""
-    return _read(path, MT, "question_id, category and two turns", lambda row, _: _question(row, num_turns=2))
+    expected = "question_id, category and two turns"
+    return _read(path, MT, expected, ("category", "turns"), lambda row, _: _question(row, num_turns=2))
 
 
 def read_alpaca_eval(path: str) -> Problems:
     """Raises UserError for a file that is not of AlpacaEval."""
-    return _read(path, ALPACA, "instruction and dataset", _alpaca)
+    return _read(path, ALPACA, "instruction and dataset", ("dataset", "instruction"), _alpaca)
 
 
-def _read(path: str, title: str, expected: str, read: Callable[[Mapping[str, Any], int], Problem | None]) -> Problems:
+def _read(
+    path: str,
+    title: str,
+    expected: str,
+    fields: tuple[str, ...],
+    read: Callable[[Mapping[str, Any], int], Problem | None],
+) -> Problems:
+    """`fields`: what counts beside the id. `read`: from an entry and its number, from 0."""
     shown, problems = without_credentials(path), dict[str, Problem]()
     for number, (line, row) in enumerate(read_problem_entries(path, (), title)):
-        problem = read(row, number)
+        place, problem = f"{shown}, line {line}", read(row, number)
         if problem is None:
-            raise UserError(
-                f"{shown}, line {line}: {_seen(row)}; expected an entry of {title} with {expected}.{_hint(row)}"
-            )
+            raise UserError(f"{place}: {_seen(row)}; expected an entry of {title} with {expected}.{_hint(row)}")
         if problem.id in problems:
             hint = "Each problem stands in its file once; remove one"
-            raise UserError(f"{shown}, line {line}: the id {problem.id} is there twice. {hint}.")
+            raise UserError(f"{place}: the id {ascii(problem.id)[:60]} is there twice. {hint}.")
         problems[problem.id] = problem
-    contents = [_content(one) for one in problems.values()]
-    sha256 = entries_sha256(
-        {**content, "output": alpaca_baseline(one)} for content, one in zip(contents, problems.values(), strict=True)
-    )
+    contents = [{"id": one.id, **{name: one.row[name] for name in fields}} for one in problems.values()]
+    outputs = [alpaca_baseline(one) if title == ALPACA else () for one in problems.values()]
+    sha256 = entries_sha256({**one, "output": output} for one, output in zip(contents, outputs, strict=True))
     unknown = f"{len(problems):,} items of {title} (sha256 {sha256[:12]}…)"
     return Problems(RELEASES.get(entries_sha256(contents), unknown), shown, sha256, list(problems.values()))
 
 
 def _wizard(row: Mapping[str, Any], _: int) -> Problem | None:
     id, difficulty = identifier(row.get("idx")), identifier(row.get("Difficulty"))
-    is_known = difficulty in map(str, range(1, 11)) and _is_text(row.get("Skill"))
+    is_known = difficulty in _DIFFICULTIES and _is_text(row.get("Skill"))
     if id is None or difficulty is None or not is_known or not _is_text(row.get("Instruction")):
         return None
     return Problem(id, {**row, "Difficulty": int(difficulty)})
@@ -122,11 +135,6 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) and bool(value.strip())
 
 
-def _content(problem: Problem) -> dict[str, Any]:
-    kept = ("Skill", "Difficulty", "Instruction", "category", "turns", "dataset", "instruction")
-    return {"id": problem.id, **{name: problem.row[name] for name in kept if name in problem.row}}
-
-
 def _seen(row: Mapping[str, Any]) -> str:
     fields = f"holds {', '.join(ascii(name)[1:-1] for name in list(row)[:12]) or 'no fields'}"
     return f"{fields} ({len(row['turns'])} turns)" if isinstance(row.get("turns"), list) else fields
@@ -135,7 +143,7 @@ def _seen(row: Mapping[str, Any]) -> str:
 def _hint(row: Mapping[str, Any]) -> str:
     titles = {1: VICUNA, 2: MT} if {"question_id", "category"} <= set(row) else {}
     other = next((name for name, fields in _OTHERS if fields <= set(row)), None) or titles.get(len(_turns(row)))
-    return f" It looks like {other}: is it under the right name?" if other else ""
+    return f" It looks like {other}; is it under the right name?" if other else ""
 
 
 # --- what the user says ---
@@ -160,7 +168,7 @@ def alpaca_turns(problem: Problem) -> tuple[str, ...]:
 
 
 def rubric_of_skill(skill: str) -> Literal["coding", "math", "general"]:
-    """Of WizardLM's skills and Vicuna Bench's categories: only code and mathematics are judged by rules of their own."""
+    """Of WizardLM's skills and Vicuna Bench's categories: code and mathematics are judged by rules of their own."""
     return _RUBRICS.get(skill.strip().casefold(), "general")
 
 
