@@ -13,9 +13,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from evolray.api import evaluate, evolve, generate, grade, refine, report, sweep, train
+    from evolray.api import blind, board, evaluate, evolve, generate, grade, refine, report, sweep, train
+    from evolray.blind.stage import Blind
+    from evolray.board.stage import Board
     from evolray.checkpoints import Checkpoint, Checkpoints
     from evolray.config import (
+        BlindConfig,
+        BoardConfig,
         EvaluateConfig,
         EvolveConfig,
         GenerateConfig,
@@ -40,6 +44,10 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Answers": "evolray.sampling.answers",
+    "Blind": "evolray.blind.stage",
+    "BlindConfig": "evolray.config",
+    "Board": "evolray.board.stage",
+    "BoardConfig": "evolray.config",
     "BudgetError": "evolray.errors",
     "Checkpoint": "evolray.checkpoints",
     "Checkpoints": "evolray.checkpoints",
@@ -69,6 +77,10 @@ _HOMES = {
 
 __all__ = [
     "Answers",
+    "Blind",
+    "BlindConfig",
+    "Board",
+    "BoardConfig",
     "BudgetError",
     "Checkpoint",
     "Checkpoints",
@@ -92,6 +104,8 @@ __all__ = [
     "TrainConfig",
     "UserError",
     "__version__",
+    "blind",
+    "board",
     "evaluate",
     "evolve",
     "export",
@@ -105,7 +119,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("evaluate", "evolve", "refine", "report", "sweep", "train"):
+    if name in ("blind", "board", "evaluate", "evolve", "refine", "report", "sweep", "train"):
         return import_module(f"evolray.{name}")  # which can be called, see there
     if name not in _HOMES:
         raise AttributeError(f"module 'evolray' has no attribute {name!r}")

@@ -1,10 +1,12 @@
 """The stages as functions, for scripts and notebooks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from evolray.checkpoints import Checkpoint, Checkpoints
 from evolray.config import (
+    BlindConfig,
+    BoardConfig,
     EvaluateConfig,
     EvolveConfig,
     GenerateConfig,
@@ -24,6 +26,8 @@ from evolray.pool.pool import Pool
 from evolray.train import stage as training
 
 if TYPE_CHECKING:
+    from evolray.blind.stage import Blind
+    from evolray.board.stage import Board
     from evolray.evaluate.results import Results
     from evolray.refine.results import Refined
     from evolray.sampling.answers import Answers
@@ -39,6 +43,7 @@ Config = TypeVar(
     GradeConfig,
     GenerateConfig,
     SweepConfig,
+    BlindConfig,
 )
 
 
@@ -57,8 +62,7 @@ def evolve(
     Raises UserError, EndpointError, BudgetError, Interrupted or EvolrayError; the same call goes on afterwards.
     """
     values = _dotted(settings)
-    if script is not None:
-        values["teacher.kind"] = "scripted"
+    _script(values, "teacher.kind", script)
     if isinstance(domain, str):
         values["domain"] = domain
     elif domain is not None:
@@ -86,8 +90,7 @@ def refine(
     values = _dotted(settings)
     if "data" in values:
         values["data"] = _paths(values["data"])
-    if script is not None:
-        values["judge.kind"] = "scripted"
+    _script(values, "judge.kind", script)
     loaded = _config(RefineConfig, config, values)
     if loaded.dry_run:
         raise UserError("dry_run: evolray.refine() returns a mix; call evolray.refine.stage.dry_run() for an estimate.")
@@ -119,13 +122,17 @@ def train(config: TrainConfig | Mapping[str, Any] | str | None = None, **setting
 
 
 def evaluate(
-    config: EvaluateConfig | Mapping[str, Any] | str | None = None, *, script: Script | None = None, **settings: Any
+    config: EvaluateConfig | Mapping[str, Any] | str | None = None,
+    *,
+    script: Script | None = None,
+    judge_script: Script | None = None,
+    **settings: Any,
 ) -> "Results":
-    """Sample a checkpoint or an endpoint on benchmarks, and grade it; the same as the command `evolray evaluate`.
+    """Sample a checkpoint or an endpoint on benchmarks, and score it; the same as the command `evolray evaluate`.
 
     `config` and keywords are as for `evolve`, and `model` may be a Checkpoint itself:
     evaluate(model=checkpoint, benchmarks=["gsm8k"], problems={"gsm8k": "gsm8k_test.jsonl"}, run="runs/gsm8k").scores
-    `script` is a function from a Call to its answer that stands in for a model.
+    `script` and `judge_script` are functions from a Call to its answer that stand in for a model and for a judge.
     Raises UserError, EndpointError, BudgetError, Interrupted or EvolrayError; the same call goes on afterwards.
     """
     from evolray.evaluate import stage as evaluating
@@ -133,19 +140,49 @@ def evaluate(
     values = _dotted(settings)
     if isinstance(values.get("model"), Checkpoint):
         values["model"] = values["model"].url
-    if script is not None:
-        values["endpoint.kind"] = "scripted"
-    return evaluating.evaluate(_config(EvaluateConfig, config, values), script=script)
+    _script(values, "endpoint.kind", script)
+    _script(values, "judge.endpoint.kind", judge_script)
+    return evaluating.evaluate(_config(EvaluateConfig, config, values), script=script, judge_script=judge_script)
 
 
-def grade(benchmark: str, config: GradeConfig | Mapping[str, Any] | str | None = None, **settings: Any) -> "Results":
-    """Grade ready samples of one benchmark; the same as the command `evolray grade`.
+def grade(
+    benchmark: str,
+    config: GradeConfig | Mapping[str, Any] | str | None = None,
+    *,
+    judge_script: Script | None = None,
+    **settings: Any,
+) -> "Results":
+    """Grade ready samples of one benchmark, or have them judged; the same as the command `evolray grade`.
 
-    Raises UserError, Interrupted or EvolrayError; the same call goes on afterwards.
+    `judge_script` is as for `evaluate`. Raises as `evaluate` does; the same call goes on afterwards.
     """
     from evolray.evaluate import stage as evaluating
 
-    return evaluating.grade(benchmark, _config(GradeConfig, config, _dotted(settings)))
+    values = _dotted(settings)
+    _script(values, "judge.endpoint.kind", judge_script)
+    return evaluating.grade(benchmark, _config(GradeConfig, config, values), judge_script=judge_script)
+
+
+def board(results: "str | Results | Sequence[str | Results]", **settings: Any) -> "Board":
+    """One leaderboard of all results below some folders; the same as the command `evolray board`.
+
+    Results may be given themselves. The figures alone, for notebooks: evolray.board.figures. Raises UserError.
+    """
+    from evolray.board import stage as boarding
+
+    some = list(results) if isinstance(results, list | tuple) else [results]
+    urls = [one if isinstance(one, str) else one.folder.url for one in some]
+    return boarding.board(from_mapping(BoardConfig, {**_dotted(settings), "results": urls}))
+
+
+def blind(config: BlindConfig | Mapping[str, Any] | str | None = None, **settings: Any) -> "Blind":
+    """Write blinded sheets for people who rate answers, or read their ratings; as the command `evolray blind`.
+
+    `config` and keywords are as for `evolve`. Raises UserError.
+    """
+    from evolray.blind import stage as blinding
+
+    return blinding.blind(_config(BlindConfig, config, _dotted(settings)))
 
 
 def generate(config: GenerateConfig | Mapping[str, Any] | str | None = None, **settings: Any) -> "Answers":
@@ -177,6 +214,11 @@ def sweep(config: SweepConfig | Mapping[str, Any] | str | None = None, **setting
         named = named if isinstance(named, list | tuple) else [named]
         values["checkpoints"] = [getattr(one, "run_url", getattr(one, "url", one)) for one in named]
     return sweeping.sweep(_config(SweepConfig, config, values))
+
+
+def _script(values: dict[str, Any], kind: str, script: Script | None) -> None:
+    if script is not None:
+        values[kind] = "scripted"
 
 
 def _paths(data: Any) -> Any:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from evolray.config import (
+        BlindConfig,
+        BoardConfig,
         EvaluateConfig,
         EvolveConfig,
         GenerateConfig,
@@ -146,6 +148,18 @@ def _sweep(config: "SweepConfig", _: argparse.Namespace) -> None:
         raise
 
 
+def _board(config: "BoardConfig", _: argparse.Namespace) -> None:
+    from evolray.board import stage
+
+    print(stage.board(config))
+
+
+def _blind(config: "BlindConfig", _: argparse.Namespace) -> None:
+    from evolray.blind import stage
+
+    print(stage.blind(config))
+
+
 def _samples(options: argparse.Namespace) -> None:
     from evolray.evaluate.results import Results
     from evolray.views import samples_view
@@ -210,7 +224,12 @@ def _parser() -> argparse.ArgumentParser:
         ),
         ("report", "ReportConfig", _report, "a page about a run of evolve or refine, for any browser; figures as PNG"),
         ("train", "TrainConfig", _train, "train a student on a pool, a mix or a file of instructions"),
-        ("evaluate", "EvaluateConfig", _evaluate, "sample a model on code and math benchmarks, and grade it"),
+        (
+            "evaluate",
+            "EvaluateConfig",
+            _evaluate,
+            "score a model on code, math, chat (with a judge) and knowledge benchmarks",
+        ),
         (
             "sweep",
             "SweepConfig",
@@ -218,11 +237,13 @@ def _parser() -> argparse.ArgumentParser:
             "evaluate many checkpoints, each cell a Ray job; a table and a figure at the end",
         ),
         ("generate", "GenerateConfig", _generate, "answer a file of instructions by a checkpoint or an endpoint"),
-        ("grade", "GradeConfig", _grade, "grade ready samples of a benchmark"),
+        ("grade", "GradeConfig", _grade, "grade ready samples of a benchmark, or have them judged"),
+        ("board", "BoardConfig", _board, "all results below some folders as one leaderboard: a page, figures, a CSV"),
+        ("blind", "BlindConfig", _blind, "blinded sheets for people who rate answers, and their ratings read back"),
     ):
         stage = commands.add_parser(name, help=help)
         if name == "grade":
-            stage.add_argument("benchmark", help="humaneval, humaneval_plus, mbpp, mbpp_plus, gsm8k or math")
+            stage.add_argument("benchmark", help="humaneval, gsm8k, wizard_eval, mt_bench, ...")
         stage.add_argument("arguments", nargs="*", metavar="conf.yaml | key=value", help="later ones win")
         stage.add_argument("--settings", action="store_true", help="print all settings with their defaults, and stop")
         stage.set_defaults(command=_stage, schema=schema, stage=run)

@@ -21,7 +21,11 @@ from evolray.config import (
     to_yaml,
 )
 from evolray.errors import UserError
-from evolray.evaluate.registry import BENCHMARKS
+from evolray.evaluate.benchmark import Benchmark
+from evolray.evaluate.chat.benchmark import ChatBenchmark
+from evolray.evaluate.chat.selection import ORDERS
+from evolray.evaluate.knowledge.benchmarks import KnowledgeBenchmark
+from evolray.evaluate.registry import find_benchmark
 from evolray.method.domains import DOMAINS
 from evolray.refine.selection.settings import check_select
 from evolray.sampling import opening
@@ -31,6 +35,7 @@ CONF = Path(__file__).parents[1] / "conf"
 EVOLVE = sorted((CONF / "evolve").glob("*.yaml"))
 DEMO = sorted((CONF / "demo").glob("*.yaml"))
 TRAIN = sorted((CONF / "train").glob("*.yaml"))
+BLIND = sorted((CONF / "blind").glob("*.yaml"))
 EVALUATE = sorted((CONF / "evaluate").glob("*.yaml"))
 REFINE = sorted((CONF / "refine").glob("*.yaml"))
 GENERATE = sorted((CONF / "generate").glob("*.yaml"))
@@ -102,10 +107,22 @@ def test_every_evaluation_loads_and_names_what_the_benchmarks_have(path: Path) -
     text = path.read_text()
     assert f"evolray evaluate conf/evaluate/{path.name} model=" in text
     for name in config.benchmarks:
-        benchmark = BENCHMARKS[name]
-        assert f"problems.{name}=" in text
-        assert config.extraction in benchmark.extractions
-        assert config.prompt in ("auto", *benchmark.forms)
+        benchmark = find_benchmark(name)
+        assert f"problems.{name}=" in text or isinstance(benchmark, KnowledgeBenchmark)
+        if isinstance(benchmark, Benchmark):
+            assert config.extraction in benchmark.extractions
+            assert config.prompt in ("auto", *benchmark.forms)
+        if isinstance(benchmark, ChatBenchmark):
+            assert config.verdicts.protocol in ("auto", *benchmark.protocols) and config.verdicts.order in ORDERS
+            opening.check(config.judge)
+            assert config.judge.budget.money
+
+
+@pytest.mark.parametrize("path", BLIND, ids=lambda path: path.name)
+def test_every_blind_study_loads_and_says_its_command(path: Path) -> None:
+    config = load(BlindConfig, [str(path), "run=a", "problems=b", "answers.one=c", "answers.other=d"])
+    assert isinstance(find_benchmark(config.benchmark), ChatBenchmark)
+    assert f"evolray blind conf/blind/{path.name} run=" in path.read_text()
 
 
 @pytest.mark.parametrize("path", GENERATE, ids=lambda path: path.name)

@@ -13,6 +13,10 @@ import evolray
 ROOT = Path(__file__).parents[1]
 PUBLIC = [
     "Answers",
+    "Blind",
+    "BlindConfig",
+    "Board",
+    "BoardConfig",
     "BudgetError",
     "Checkpoint",
     "Checkpoints",
@@ -36,6 +40,8 @@ PUBLIC = [
     "TrainConfig",
     "UserError",
     "__version__",
+    "blind",
+    "board",
     "evaluate",
     "evolve",
     "export",
