@@ -4,24 +4,29 @@ A cell is one run of `evolray evaluate`, below cells/ of the sweep's run directo
 so more checkpoints, benchmarks or settings leave the finished ones where they are. Names hold no "=": Parquet readers
 take "key=value" in a path for a column. Settings are checked against those of `evolray evaluate` here, before a
 single job is submitted; all paths are absolute, as jobs work in another directory.
+
+Judged benchmarks: every cell asks the judge itself, as a run of its own. Limits and budgets (judge.endpoint.
+requests_per_minute, judge.endpoint.max_in_flight, judge.budget, and those of the model) hold for each cell, so that up
+to `jobs` times as much reaches an endpoint at once: divide what it can take by `jobs`.
 """
 
-import difflib
 import hashlib
 import itertools
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from evolray.config import EvaluateConfig, SweepConfig, from_mapping
+from evolray.config.benchmarks import plain
 from evolray.errors import UserError
+from evolray.sweep.inputs import INPUTS, absolute_model, find_inputs, inputs_of
 from evolray.sweep.sources import Student
 
 CELLS = "cells"
-OWN = ("run", "model", "benchmarks", "problems")  # what the sweep itself decides for each cell
+OWN = ("run", "model", "benchmarks", *INPUTS)  # what the sweep itself decides for each cell
 LONGEST_NAME = 100  # characters of the settings in a name; file systems allow 255
 
 
@@ -49,7 +54,7 @@ class Grid:
         self._axes = _flat(config.grid, "grid")
         _check_axes(self._shared, self._axes)
         self._benchmarks = _check_benchmarks(config.benchmarks)
-        self._problems = _find_problems(self._benchmarks, config.problems)
+        self._inputs = find_inputs(config)
         self._combinations = [self._combine(values) for values in itertools.product(*self._axes.values())]
         _refuse_equal([settings for settings, _ in self._combinations])
 
@@ -84,7 +89,11 @@ class Grid:
         name = "/".join([CELLS, student.name, _slug(benchmark.replace("+", "_plus")), *_settings_name(settings)])
         values: dict[str, Any] = {**self._shared, **settings, "model": student.model}
         config = self._load(values, str(self._run / name), benchmark)
-        config.problems = {benchmark: self._problems[benchmark]}
+        config = replace(config, **inputs_of(benchmark, self._inputs))
+        if config.judge.model:
+            config.judge.model = absolute_model(config.judge.model)
+        if config.lm_eval.tokenizer:
+            config.lm_eval.tokenizer = absolute_model(config.lm_eval.tokenizer)
         return Cell(name, student, benchmark, settings, config)
 
     def _load(self, values: Mapping[str, Any], run: str, benchmark: str) -> EvaluateConfig:
@@ -96,7 +105,12 @@ class Grid:
 
 def settings_text(settings: Mapping[str, Any]) -> str:
     """For people: temperature 0.2, n 20."""
-    return ", ".join(f"{key.rpartition('.')[2]} {_text(value)}" for key, value in settings.items())
+    return ", ".join(f"{setting_name(key)} {_text(value)}" for key, value in settings.items())
+
+
+def setting_name(key: str) -> str:
+    """For people: temperature for sampling.temperature, judge temperature for the judge's."""
+    return f"{'judge ' if key.startswith('judge.') else ''}{key.rpartition('.')[2]}"
 
 
 def _settings_name(settings: Mapping[str, Any]) -> list[str]:
@@ -135,7 +149,7 @@ def _flat(values: Mapping[str, Any], origin: str, prefix: str = "") -> dict[str,
 def _check_axes(shared: Mapping[str, Any], axes: Mapping[str, Any]) -> None:
     for key in (*shared, *axes):
         if key.partition(".")[0] in OWN:
-            raise UserError(f"{key}: a sweep sets this itself, from its own run, checkpoints, benchmarks and problems.")
+            raise UserError(f"{key}: a sweep sets this itself, from its own run, checkpoints, benchmarks and files.")
     for key, values in axes.items():
         if not isinstance(values, Sequence) or isinstance(values, str) or not values:
             raise UserError(f"grid.{key}: expected a list of values to try, got {values!r}.")
@@ -146,30 +160,13 @@ def _check_axes(shared: Mapping[str, Any], axes: Mapping[str, Any]) -> None:
 def _check_benchmarks(benchmarks: Sequence[str]) -> list[str]:
     if not benchmarks:
         raise UserError("benchmarks is empty; expected at least one, for example benchmarks=[humaneval, gsm8k].")
-    seen = {re.sub(r"[^a-z0-9]", "", name.lower().replace("+", "plus")): name for name in reversed(benchmarks)}
+    seen = {plain(name): name for name in reversed(benchmarks)}
     for name in benchmarks:
         if name not in seen.values():
             raise UserError(f"benchmarks: {name} is there twice; expected each benchmark once.")
     if len(seen) < len(benchmarks):
         raise UserError(f"benchmarks: {', '.join(benchmarks)}: expected each benchmark once.")
     return list(benchmarks)
-
-
-def _find_problems(benchmarks: Sequence[str], problems: Mapping[str, str]) -> dict[str, str]:
-    """Absolute. Raises UserError for a benchmark without problems, and for a file that is not there."""
-    found = {}
-    for name in benchmarks:
-        if name not in problems:
-            near = difflib.get_close_matches(name, problems, 1)
-            hint = f"did you mean {near[0]}?" if near else f"give them as problems.{name}=FILE."
-            raise UserError(f"{name}: no problems are given for this benchmark; {hint}")
-        path = problems[name]
-        if "://" not in path and not path.startswith("hf:"):
-            path = str(Path(path).expanduser().absolute())
-            if not Path(path).exists():
-                raise UserError(f"problems.{name}={problems[name]}: no such file.")
-        found[name] = path
-    return found
 
 
 def _refuse_equal(combinations: Sequence[Mapping[str, Any]]) -> None:

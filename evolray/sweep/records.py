@@ -24,13 +24,18 @@ from evolray.sweep.sources import shown
 CONFIG, RECORD, LOG, SCORES = "evaluate.yaml", "cell.json", "job.log", "scores.json"
 ENDED = ("succeeded", "failed", "stopped", "lost")
 
-# Settings of `evolray evaluate` that move no score: how fast it goes, what it costs, what is tried again.
-PACE = (
-    "run", "workers", "engine", "budget", "batch_tokens", "retry_failed", "execution.parallel", "endpoint.base_url",
-    "endpoint.api_key_env", "endpoint.timeout_seconds", "endpoint.max_retries", "endpoint.give_up_seconds",
-    "endpoint.max_in_flight", "endpoint.requests_per_minute", "endpoint.tokens_per_minute",
-    "endpoint.price_per_million_prompt_tokens", "endpoint.price_per_million_completion_tokens",
+# Settings that move no score: how fast it goes, what it costs, what is tried again. Of an endpoint or a checkpoint, be
+# it the model or the judge, and of `evolray evaluate` beside them.
+PACE_OF_SAMPLER = (
+    "workers", "engine", "budget", "batch_tokens", "retry_failed", "endpoint.base_url", "endpoint.api_key_env",
+    "endpoint.timeout_seconds", "endpoint.max_retries", "endpoint.give_up_seconds", "endpoint.max_in_flight",
+    "endpoint.requests_per_minute", "endpoint.tokens_per_minute", "endpoint.price_per_million_prompt_tokens",
+    "endpoint.price_per_million_completion_tokens",
 )  # fmt: skip
+PACE = (
+    "run", *PACE_OF_SAMPLER, *(f"judge.{one}" for one in PACE_OF_SAMPLER), "execution.parallel", "lm_eval.batch_size",
+)  # fmt: skip
+TEMPERATURE = "sampling.temperature"
 
 
 @dataclass
@@ -92,6 +97,8 @@ class Records:
             if path.read_bytes() == text:
                 return
             old, new = (_scoring(one) for one in (load(EvaluateConfig, [str(path)]), cell.config))
+            if b"\njudge:" not in path.read_bytes() and new[TEMPERATURE] is None:
+                new[TEMPERATURE] = 0.0  # before there were judged benchmarks, 0 stood for what is null now
             if differing := [key for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key)]:
                 key = differing[0]
                 raise UserError(

@@ -58,12 +58,26 @@ def finish(run: Path, name: str, passed: int, total: int = 20) -> None:
 
 def row(checkpoint: str, step: int | None, benchmark: str, score: float | None, **values: Any) -> Row:
     """A row of 200 problems; `score` in percent, None for a cell that failed."""
-    name = f"cells/{checkpoint}-{step}/{benchmark}"
     if score is None:
-        return Row(name, checkpoint, step, benchmark, **{"status": "failed", "title": benchmark.upper(), **values})
+        return _row(checkpoint, step, benchmark, {"status": "failed", **values})
     low, high = max(score - 5, 0.0), min(score + 5, 100.0)
     scored = {
-        "score": score, "low": low, "high": high, "passed": round(2 * score), "total": 200,
-        "scores": {"1": {"score": score, "low": low, "high": high}}, "title": benchmark.upper(),
+        "score": score, "low": low, "high": high, "metric": "pass@1", "unit": "%", "passed": round(2 * score),
+        "total": 200, "scores": {"1": {"score": score, "low": low, "high": high}},
     }  # fmt: skip
-    return Row(name, checkpoint, step, benchmark, **{**scored, **values})
+    return _row(checkpoint, step, benchmark, {**scored, **values})
+
+
+def judged(checkpoint: str, step: int | None, benchmark: str, score: float, metric: str, **values: Any) -> Row:
+    """A row of a judged benchmark with 80 items; a mean score is one of 10, all others are in percent."""
+    unit, half = ("of 10", 0.3) if metric == "mean score" else ("%", 4.0)
+    scored = {
+        "score": score, "low": score - half, "high": score + half, "metric": metric, "unit": unit, "total": 80,
+        "judge": "a-judge",
+    }  # fmt: skip
+    return _row(checkpoint, step, benchmark, {**scored, **values})
+
+
+def _row(checkpoint: str, step: int | None, benchmark: str, values: dict[str, Any]) -> Row:
+    name = f"cells/{checkpoint}-{step}/{benchmark}"
+    return Row(name, checkpoint, step, benchmark, **{"title": benchmark.upper(), **values})

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from evolray.config import EvaluateConfig, load, to_yaml
+from evolray.config.benchmarks import needs_problems, plain
 from evolray.errors import UserError
 from evolray.sweep.grid import Grid, settings_text
 from evolray.sweep.sources import Student
@@ -99,9 +100,62 @@ def test_settings_can_name_an_endpoint_in_place_of_a_checkpoint(tmp_path: Path) 
     assert Grid(places.config(tmp_path, [])).endpoint is None
 
 
+def test_a_cell_gets_what_its_own_benchmark_is_judged_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    places.problems(tmp_path, "mt_bench", "wizard_eval", "chatgpt", "gpt4", "people")
+    (tmp_path / "runs/judge").mkdir(parents=True)
+    config = places.config(
+        tmp_path,
+        ["unused"],
+        benchmarks=["mt_bench", "wizard_eval"],
+        problems={"mt_bench": "mt_bench.jsonl", "wizard_eval": "wizard_eval.jsonl"},
+        baselines={"wizard_eval": "chatgpt.jsonl"},
+        references={"mt_bench": "hf:someone/answers"},
+        labels={"wizard_eval": "https://host/people.jsonl"},
+        evaluate={"judge.model": "runs/judge:100", "lm_eval.tokenizer": "org/tokenizer"},
+    )
+    bench, wizard = (cell.config for cell in Grid(config).cells(TINY[:1]))
+    assert (bench.baselines, bench.references, bench.labels) == ({}, {"mt_bench": "hf:someone/answers"}, {})
+    assert wizard.baselines == {"wizard_eval": str(tmp_path / "chatgpt.jsonl")}
+    assert (wizard.references, wizard.labels) == ({}, {"wizard_eval": "https://host/people.jsonl"})
+    assert wizard.judge.model == f"{tmp_path}/runs/judge:100"
+    assert wizard.lm_eval.tokenizer == "org/tokenizer"
+
+
+def test_a_baseline_may_be_a_run(tmp_path: Path) -> None:
+    (tmp_path / "chatgpt").mkdir()
+    config = places.config(tmp_path, ["unused"], baselines={"gsm8k": str(tmp_path / "chatgpt")})
+    assert Grid(config).cells(TINY)[0].config.baselines == {"gsm8k": str(tmp_path / "chatgpt")}
+
+
+def test_benchmarks_of_lm_eval_need_no_problems(tmp_path: Path) -> None:
+    files = places.problems(tmp_path, "gsm8k")
+    chosen = ["mmlu", "lm_eval:winogrande", "gsm8k"]
+    cells = Grid(places.config(tmp_path, ["unused"], benchmarks=chosen, problems=files)).cells(TINY[:1])
+    assert [cell.title.partition("/")[2] for cell in cells] == ["mmlu", "lm_eval-winogrande", "gsm8k"]
+    assert [cell.config.problems for cell in cells] == [{}, {}, files]
+    assert [cell.config.benchmarks for cell in cells] == [[name] for name in chosen]
+    (tmp_path / "tasks").mkdir()
+    own = places.config(tmp_path, ["unused"], benchmarks=["mmlu"], problems={"mmlu": str(tmp_path / "tasks")})
+    assert Grid(own).cells(TINY)[0].config.problems == {"mmlu": str(tmp_path / "tasks")}
+
+
+def test_tasks_of_lm_eval_have_one_spelling_and_others_several() -> None:
+    assert [needs_problems(name) for name in ("ARC-Challenge", "MMLU", "lm_eval:gsm8k", "gsm8k", "mt_bench")] == [
+        False, False, False, True, True,
+    ]  # fmt: skip
+    assert plain("HumanEval+") == plain("humaneval_plus") != plain("humaneval")
+    assert plain("lm_eval:arc_easy") != plain("lm_eval:arceasy")
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
+        ({"baselines": {"gsm8k": "nowhere.jsonl"}}, "baselines.gsm8k=nowhere.jsonl: no such file or run."),
+        ({"references": {"gsm8": "hf:x"}}, "references.gsm8: gsm8 is not among the benchmarks of this sweep; did you"),
+        ({"labels": {"wizard_eval": "hf:x"}}, "expected one of gsm8k, mbpp."),
+        ({"evaluate": {"baselines.gsm8k": "x"}}, "baselines.gsm8k: a sweep sets this itself"),
+        ({"benchmarks": ["mmlu"], "problems": {"mmlu_": "hf:x"}}, "mmlu: no problems are given"),
         ({"evaluate": {"sampling.temprature": 1}}, "did you mean sampling.temperature?"),
         ({"grid": {"sampling.temprature": [1]}}, "did you mean sampling.temperature?"),
         ({"grid": {"sampling.temperature": ["hot"]}}, "Value 'hot' of type 'str' could not be converted to Float"),
@@ -130,3 +184,4 @@ def test_settings_read_well() -> None:
     assert settings_text({"sampling.temperature": 0.2, "prompt": "plain", "k": [1]}) == (
         "temperature 0.2, prompt plain, k [1]"
     )
+    assert settings_text({"endpoint.model": "a", "judge.endpoint.model": "b"}) == "model a, judge model b"

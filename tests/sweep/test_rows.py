@@ -1,8 +1,12 @@
 """What a row says of a cell, and which checkpoint is the best."""
 
+from dataclasses import replace
+
+import pytest
+
 from evolray.sweep.records import Record
 from evolray.sweep.rows import find_best, make_row, mean
-from tests.sweep.places import row
+from tests.sweep.places import judged, row
 
 
 def test_a_row_holds_what_the_evaluation_found() -> None:
@@ -17,6 +21,47 @@ def test_a_row_holds_what_the_evaluation_found() -> None:
     assert (found.passed, found.total, found.unanswered) == (300, 4000, 3)
     assert found.scores["10"]["high"] == 35.0
     assert found.settings_text == "n 20"
+
+
+def test_older_runs_have_pass_at_1_alone() -> None:
+    record = Record("tiny", None, 100, "gsm8k", {}, "complete")
+    interval = {"score": 7.5, "low": 5.0, "high": 10.0}
+    older = make_row("cells/x", record, {"pass@1": 7.5, "pass@k": {"1": interval}})
+    newer = {"metric": "pass@1", "unit": "%", **interval, "pass@1": 7.5, "pass@k": {"1": interval}}
+    assert older == make_row("cells/x", record, newer)
+    assert (older.score, older.low, older.high, older.metric, older.unit) == (7.5, 5.0, 10.0, "pass@1", "%")
+
+
+def test_a_row_holds_what_a_judge_found() -> None:
+    record = Record("tiny", "/runs/tiny:100", 100, "mt_bench", {}, "complete")
+    entry = {
+        "title": "MT-Bench", "metric": "mean score", "unit": "of 10", "score": 6.43, "low": None, "high": None,
+        "total": 160, "judge": "gpt-4", "protocol": "single", "no_verdict": 3, "missing": 0, "failed": 2,
+        "unanswered": 1,
+    }  # fmt: skip
+    found = make_row("cells/tiny-step-00000100/mt_bench", record, entry)
+    assert (found.score_text, found.low, found.high, found.total) == ("6.43 of 10", None, None, 160)
+    assert (found.metric, found.judge, found.protocol) == ("mean score", "gpt-4", "single")
+    assert (found.passed, found.scores, found.unanswered, found.no_verdict) == (None, {}, 1, 3)
+
+
+def test_scores_of_ten_count_times_ten_in_a_mean() -> None:
+    rows = [row("tiny", 100, "gsm8k", 40.0), judged("tiny", 100, "mt_bench", 6.0, "mean score")]
+    best = find_best(rows)
+    assert (best.mean, best.mixes_units) == (50.0, True)
+    assert best.as_dict()["benchmarks"]["mt_bench"] == {
+        "checkpoint": "tiny", "step": 100, "model": None, "settings": {}, "score": 6.0, "metric": "mean score",
+        "unit": "of 10",
+    }  # fmt: skip
+    assert not find_best(rows[:1]).mixes_units
+
+
+@pytest.mark.parametrize("differing", [{"metric": "win rate"}, {"judge": "another"}, {"protocol": "pairwise"}])
+def test_what_was_measured_in_two_ways_has_no_best(differing: dict[str, str]) -> None:
+    one = judged("tiny", 100, "wizard_eval", 90.0, "relative score", settings={"way": 1})
+    other = replace(one, settings={"way": 2}, **differing)  # type: ignore[arg-type]
+    both = find_best([one, other, row("tiny", 100, "gsm8k", 50.0)])
+    assert ([*both.benchmarks], both.overall) == (["gsm8k"], ())
 
 
 def test_a_cell_without_scores_is_a_row_too() -> None:

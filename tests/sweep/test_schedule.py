@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from evolray.errors import UserError
 from evolray.pool.layout import LocalFolder
@@ -236,6 +237,41 @@ def test_how_fast_a_cell_goes_may_change(tmp_path: Path, settled: Callable[..., 
     places.finish(tmp_path / "sweep", "cells/a/gsm8k", 10)
     settled(evaluate={"workers.number": 3})
     assert "number: 2" in (place / "evaluate.yaml").read_text()  # what made the scores stays beside them
+
+
+def test_how_fast_a_judge_goes_may_change_and_who_judges_may_not(tmp_path: Path, settled: Callable[..., None]) -> None:
+    settled(evaluate={"judge.endpoint.model": "gpt-4"})
+    pace = {
+        "judge.workers.number": 2, "judge.engine.shard_size": 8, "judge.budget.money": 5, "judge.batch_tokens": 512,
+        "judge.retry_failed": True, "judge.endpoint.base_url": "http://host/v1", "judge.endpoint.max_in_flight": 2,
+        "judge.endpoint.requests_per_minute": 60, "lm_eval.batch_size": 4,
+    }  # fmt: skip
+    settled(evaluate={"judge.endpoint.model": "gpt-4", **pace})
+    with pytest.raises(UserError, match=r"judge.endpoint.model=gpt-4 and would now go on with judge.endpoint.model=x"):
+        settled(evaluate={"judge.endpoint.model": "x"})
+    with pytest.raises(UserError, match=r"verdicts.repeats=1 and would now go on with verdicts.repeats=2"):
+        settled(evaluate={"judge.endpoint.model": "gpt-4", "verdicts.repeats": 2})
+
+
+@pytest.mark.parametrize("grid", [{}, {"sampling.temperature": [0]}])
+def test_cells_from_before_there_were_judges_go_on(
+    tmp_path: Path, settled: Callable[..., None], grid: dict[str, list[int]]
+) -> None:
+    """Their config says temperature 0 where one of today says null, for the same."""
+    settled(grid=grid)
+    (path,) = (tmp_path / "sweep/cells/a/gsm8k").rglob("evaluate.yaml")
+    older = yaml.safe_load(path.read_text())
+    for key in ("judge", "verdicts", "lm_eval", "baselines", "references", "labels"):
+        del older[key]
+    older["sampling"]["temperature"] = 0.0
+    path.write_text(yaml.safe_dump(older))
+    settled(grid=grid)
+    assert "judge:" in path.read_text()
+    with pytest.raises(UserError, match=r"sampling\.temperature=.* and would now go on with sampling.temperature=0.5"):
+        path.write_text(yaml.safe_dump(older))
+        (cell,) = Grid(places.config(tmp_path, ["unused"], benchmarks=["gsm8k"], grid=grid)).cells([Student("a", "a")])
+        cell.config.sampling.temperature = 0.5
+        Records(LocalFolder(str(tmp_path / "sweep"))).settle(cell)
 
 
 def test_others_cannot_read_the_config_of_a_cell(tmp_path: Path, settled: Callable[..., None]) -> None:

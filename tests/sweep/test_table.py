@@ -9,7 +9,7 @@ from rich.console import Console
 
 from evolray.sweep.rows import Row, find_best
 from evolray.sweep.table import table, to_csv, to_json
-from tests.sweep.places import row
+from tests.sweep.places import judged, row
 
 
 def printed(rows: Sequence[Row]) -> list[str]:
@@ -28,16 +28,37 @@ ROWS = [
 ]
 
 
+MIXED = [
+    row("tiny", 1000, "gsm8k", 40.0),
+    judged("tiny", 1000, "mt_bench", 6.425, "mean score", title="MT-Bench", no_verdict=2),
+    judged("tiny", 1000, "wizard_eval", 101.4, "relative score", title="WizardEval", low=None, high=None),
+]
+
+
 def test_for_a_terminal() -> None:
     assert [line.split() for line in printed(ROWS)] == [
-        "checkpoint step benchmark pass@1 % 95 % interval passed".split(),
-        "tiny 1,000 GSM8K 10.0 5.0 – 15.0 20 of 200".split(),
-        "tiny 1,000 MBPP 12.5 7.5 – 17.5 25 of 200 best".split(),
-        "tiny 2,000 GSM8K 20.0 15.0 – 25.0 40 of 200 best 3 unanswered".split(),
+        "checkpoint step benchmark score 95 % interval passed".split(),
+        "tiny 1,000 GSM8K 10.0 % pass@1 5.0 – 15.0 20 of 200".split(),
+        "tiny 1,000 MBPP 12.5 % pass@1 7.5 – 17.5 25 of 200 best".split(),
+        "tiny 2,000 GSM8K 20.0 % pass@1 15.0 – 25.0 40 of 200 best 3 unanswered".split(),
         "tiny 2,000 MBPP failed".split(),
         "llama GSM8K waiting".split(),
         "best of all: tiny, step 1,000, mean 11.2 %".split(),
     ]
+
+
+def test_every_score_says_its_unit_and_what_it_is() -> None:
+    assert [line.split() for line in printed(MIXED)] == [
+        "checkpoint step benchmark score 95 % interval passed".split(),
+        "tiny 1,000 GSM8K 40.0 % pass@1 35.0 – 45.0 80 of 200 best".split(),
+        "tiny 1,000 MT-Bench 6.42 of 10 mean score 6.12 – 6.72 best 2 without a verdict".split(),
+        "tiny 1,000 WizardEval 101.4 % relative score best".split(),
+        "best of all: tiny, step 1,000, mean 68.5 % (scores of 10 count times 10)".split(),
+    ]
+
+
+def test_what_only_graded_benchmarks_have_is_no_column_without_them() -> None:
+    assert printed(MIXED[1:])[0].split() == "checkpoint step benchmark score 95 % interval".split()
 
 
 def test_settings_and_other_k_get_columns() -> None:
@@ -46,9 +67,14 @@ def test_settings_and_other_k_get_columns() -> None:
         row("tiny", 1, "gsm8k", 10.0, settings={"sampling.n": n, "prompt": "plain"}, scores=scores) for n in (10, 20)
     ]
     header, first, second = (line.split() for line in printed(rows))
-    assert header == "checkpoint step benchmark n prompt pass@1 % 95 % interval passed pass@10 %".split()
-    assert first == "tiny 1 GSM8K 10 plain 10.0 5.0 – 15.0 20 of 200 30.0 best".split()
-    assert second == "tiny 1 GSM8K 20 plain 10.0 5.0 – 15.0 20 of 200 30.0".split()
+    assert header == "checkpoint step benchmark n prompt score 95 % interval passed pass@10 %".split()
+    assert first == "tiny 1 GSM8K 10 plain 10.0 % pass@1 5.0 – 15.0 20 of 200 30.0 best".split()
+    assert second == "tiny 1 GSM8K 20 plain 10.0 % pass@1 5.0 – 15.0 20 of 200 30.0".split()
+
+
+def test_the_judge_s_settings_are_told_from_the_model_s() -> None:
+    settings = {"sampling.temperature": 0.0, "judge.sampling.temperature": 0.2}
+    assert "temperature judge temperature" in " ".join(printed([row("a", 1, "x", 1.0, settings=settings)])[0].split())
 
 
 def test_markup_in_names_is_text() -> None:
@@ -66,10 +92,28 @@ def test_for_a_spreadsheet() -> None:
     assert json.loads(with_settings["sampling.stop"]) == ["a", "b"]
 
 
+def test_a_spreadsheet_has_pass_at_1_only_where_it_was_measured() -> None:
+    text = to_csv(MIXED)
+    assert text.splitlines()[0] == (
+        "checkpoint,step,benchmark,status,metric,unit,score,low,high,pass@1,pass@1_low,pass@1_high,passed,total,"
+        "unanswered,no_verdict,judge,model,cell,message"
+    )
+    read = [
+        [one[name] for name in ("metric", "unit", "score", "high", "pass@1", "pass@1_high", "passed", "total", "judge")]
+        for one in csv.DictReader(io.StringIO(text))
+    ]
+    assert read == [
+        ["pass@1", "%", "40.0", "45.0", "40.0", "45.0", "80", "200", ""],
+        ["mean score", "of 10", "6.425", "6.725", "", "", "", "80", "a-judge"],
+        ["relative score", "%", "101.4", "", "", "", "", "80", "a-judge"],
+    ]
+
+
 def test_for_a_program() -> None:
     content = json.loads(to_json(ROWS, find_best(ROWS)))
     assert content["best"]["benchmarks"]["gsm8k"] == {
-        "checkpoint": "tiny", "step": 2000, "model": None, "settings": {}, "pass@1": 20.0,
+        "checkpoint": "tiny", "step": 2000, "model": None, "settings": {}, "score": 20.0,
+        "metric": "pass@1", "unit": "%", "pass@1": 20.0,
     }  # fmt: skip
     assert content["best"]["overall"]["mean"] == 11.25
     assert [one["score"] for one in content["rows"]] == [10.0, 12.5, 20.0, None, None]
