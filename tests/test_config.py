@@ -9,6 +9,7 @@ import pytest
 
 from evolray.chat import FORMATS
 from evolray.config import (
+    BlindConfig,
     EvaluateConfig,
     EvolveConfig,
     GenerateConfig,

@@ -43,9 +43,9 @@ GRADED_SCHEMA = pa.schema(
 SAMPLES_SCHEMA = pa.schema(
     [
         ("benchmark", pa.string()), ("problem", pa.string()), ("sample", pa.int32()), ("prompt", pa.string()),
-        ("earlier", pa.list_(pa.string())), ("text", pa.string()), ("extracted", pa.string()), ("outcome", pa.string()), ("base", pa.string()),
-        ("message", pa.string()), ("finish_reason", pa.string()), ("prompt_tokens", pa.int32()),
-        ("completion_tokens", pa.int32()), ("model", pa.string()),
+        ("earlier", pa.list_(pa.string())), ("text", pa.string()), ("extracted", pa.string()),
+        ("outcome", pa.string()), ("base", pa.string()), ("message", pa.string()), ("finish_reason", pa.string()),
+        ("prompt_tokens", pa.int32()), ("completion_tokens", pa.int32()), ("model", pa.string()),
     ]
 )  # fmt: skip
 
@@ -96,7 +96,8 @@ def _row(sample: Sample, graded: Graded) -> dict[str, Any]:
     benchmark, _, problem = graded.id.partition("/")
     return {
         "benchmark": benchmark, "problem": problem, "sample": graded.sample, "prompt": sample.prompt,
-        "earlier": list(sample.earlier), "text": sample.text, "extracted": graded.extracted, "outcome": graded.outcome, "base": graded.base,
-        "message": graded.message, "finish_reason": sample.finish_reason, "prompt_tokens": sample.prompt_tokens,
+        "earlier": list(sample.earlier), "text": sample.text, "extracted": graded.extracted,
+        "outcome": graded.outcome, "base": graded.base, "message": graded.message,
+        "finish_reason": sample.finish_reason, "prompt_tokens": sample.prompt_tokens,
         "completion_tokens": sample.completion_tokens, "model": sample.model,
     }  # fmt: skip
