@@ -1,6 +1,7 @@
-"""What sampling asks of an endpoint and writes, shard by shard: one call per question, one sample per call.
+"""What sampling asks of an endpoint and writes, shard by shard: one call per turn, one sample per question.
 
-A question that gets no answer is a sample with a cause: it is in no ledger, so asking again asks just that.
+A turn that gets no answer makes its question a sample with a cause: it is in no ledger, so asking again asks just that
+turn, and what was answered before it is replayed.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,6 +11,7 @@ from evolray.engine.work import Work
 from evolray.method.teacher import Call, Purpose, Teacher, TeacherError
 from evolray.pool.accounts import Accounts, Usage
 from evolray.pool.layout import Folder
+from evolray.sampling.conversation import Conversation
 from evolray.sampling.questions import Question, Sample, read_questions, write_samples
 from evolray.teachers.endpoint.answers import storable
 
@@ -40,9 +42,18 @@ class Asking(Work[Question, Sample]):
 
 
 async def ask(question: Question, teacher: Teacher) -> Sample:
+    conversation = Conversation(question)
+    while True:
+        if sample := conversation.take(await _ask_turn(conversation, teacher)):
+            return sample
+
+
+async def _ask_turn(conversation: Conversation, teacher: Teacher) -> Sample:
+    question = conversation.question
     call = Call(
-        SAMPLE, question.id, 0, question.joined, question.sample, question.prompt, question.max_tokens, question.stop
-    )
+        SAMPLE, question.id, conversation.turn - 1, (*question.joined, *question.after(conversation.answers)),
+        question.sample, question.prompt, question.max_tokens, question.stop, question.temperature,
+    )  # fmt: skip
     prompt = question.prompt or ""
     try:
         answer = await teacher.complete(call)
@@ -72,6 +83,6 @@ def accounts_of(samples: Sequence[Sample]) -> Accounts:
     accounts = Accounts()
     for sample in samples:
         tally(accounts, sample)
-        if not sample.cause:
-            accounts.spend(SAMPLE, Usage(1, sample.prompt_tokens, sample.completion_tokens))
+        if calls := len(sample.earlier) + (not sample.cause):
+            accounts.spend(SAMPLE, Usage(calls, sample.prompt_tokens, sample.completion_tokens))
     return accounts

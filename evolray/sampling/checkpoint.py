@@ -12,25 +12,27 @@ from evolray.pool.layout import Folder, shards_in
 from evolray.sampling.board import Tally
 from evolray.sampling.models.answering import check_backend
 from evolray.sampling.models.loading import PRECISIONS, choose_precision
+from evolray.sampling.naming import named_in
 from evolray.sampling.questions import QUESTIONS, SAMPLED, read_questions, read_samples
 from evolray.sampling.resolve import resolve
 from evolray.sampling.sampler import Sampling
+from evolray.sampling.temperature import temperature_of
 
 BYTES = {"float32": 4, "float": 4, "bfloat16": 2, "float16": 2, "half": 2}
 """Of a weight in a file, by the config's word for its type."""
 
 
 class CheckpointSampler:
-    """Raises UserError when `config.model` cannot be found, is damaged or not safe to load, or a setting is wrong."""
+    """Raises UserError when `config.model` cannot be found, is damaged or not safe to load, or a setting is wrong.
 
-    def __init__(self, config: SamplerConfig) -> None:
-        if config.chat_format is not None and config.chat_format not in FORMATS:
-            raise UserError(f"chat_format={config.chat_format}: expected one of {', '.join(FORMATS)}.")
-        if config.precision not in ("auto", *PRECISIONS):
-            raise UserError(f"precision={config.precision}: expected auto, {', '.join(PRECISIONS)}.")
-        check_backend(config.backend)
-        self._config = config
-        self._model = resolve(config.model or "")
+    `section` stands before the settings' names in errors.
+    """
+
+    def __init__(self, config: SamplerConfig, section: str = "") -> None:
+        self._config, self._section = config, section
+        with named_in(section):
+            _check(config)
+            self._model = resolve(config.model or "")
         self.name = self._model.name
         self.has_chat_template = config.chat_format is not None or self._model.has_chat_template
         sampling = config.sampling
@@ -39,7 +41,7 @@ class CheckpointSampler:
             "chat_format": config.chat_format,
             "backend": config.backend,
             "precision": config.precision,
-            "temperature": sampling.temperature,
+            "temperature": temperature_of(sampling),
             "top_p": sampling.top_p,
             "top_k": sampling.top_k,
             "seed": sampling.seed if sampling.temperature else None,
@@ -59,14 +61,16 @@ class CheckpointSampler:
         from evolray.sampling.on_ray import Orders, run_shards
 
         orders = Orders(self._model, self._config, folder)
-        run_shards(orders, list(shards), _earlier(folder, shards), self._refuse_small_machine, show)
+        with named_in(self._section):
+            run_shards(orders, list(shards), _earlier(folder, shards), self._refuse_small_machine, show)
 
     def _refuse_conversations(self, folder: Folder, shards: Sequence[int]) -> None:
         for shard in shards:
             if any(question.prompt is None for question in read_questions(folder, shard)):
+                plain = "" if self._section else "prompt=plain, or "
                 raise UserError(
-                    f"model={self.name} has no chat template, so instructions cannot be put to it. Choose "
-                    f"prompt=plain, or the chat_format it was trained on: {', '.join(FORMATS)}."
+                    f"{self._section}model={self.name} has no chat template, so instructions cannot be put to it. "
+                    f"Choose {plain}the {self._section}chat_format it was trained on: {', '.join(FORMATS)}."
                 )
 
     def _refuse_small_machine(self, machine: Machine) -> None:
@@ -80,6 +84,14 @@ class CheckpointSampler:
                 f"{machine.memory / 1e9:.1f} GB ({machine.name}). Use fewer workers per node, precision=bf16, or a "
                 "smaller model."
             )
+
+
+def _check(config: SamplerConfig) -> None:
+    if config.chat_format is not None and config.chat_format not in FORMATS:
+        raise UserError(f"chat_format={config.chat_format}: expected one of {', '.join(FORMATS)}.")
+    if config.precision not in ("auto", *PRECISIONS):
+        raise UserError(f"precision={config.precision}: expected auto, {', '.join(PRECISIONS)}.")
+    check_backend(config.backend)
 
 
 def _earlier(folder: Folder, shards: Sequence[int]) -> Tally:

@@ -14,21 +14,25 @@ from evolray.engine.spending import READERS, add_up, spent
 from evolray.pool.accounts import Accounts
 from evolray.pool.layout import Folder, shards_in
 from evolray.sampling.asking import SAMPLE, Asking, accounts_of
+from evolray.sampling.naming import named_in
 from evolray.sampling.questions import QUESTIONS, SAMPLED, read_samples
 from evolray.sampling.sampler import Sampling
+from evolray.sampling.temperature import temperature_of
 
 
 class EndpointSampler:
     """`sampling.seed` is not sent, since few endpoints keep what it promises: `endpoint.extra_body={seed: 1}` does.
 
-    Raises UserError for a setting that cannot work. `script` stands in for `endpoint.script`, for notebooks.
+    Raises UserError for a setting that cannot work. `script` stands in for `endpoint.script`, for notebooks; `section`
+    stands before the settings' names in errors.
     """
 
     has_chat_template = True
 
-    def __init__(self, config: SamplerConfig, script: Script | None = None) -> None:
-        check_settings(config.engine, config.budget)
-        roles, groups = make_roles({SAMPLE: ("endpoint", _model(config))}, script)
+    def __init__(self, config: SamplerConfig, script: Script | None = None, section: str = "") -> None:
+        with named_in(section):
+            check_settings(config.engine, config.budget)
+        roles, groups = make_roles({SAMPLE: (f"{section}endpoint", _model(config))}, script)
         self._work = Asking(roles, groups)
         self._engine, self._budget = config.engine, config.budget
         self.name = config.endpoint.model or config.endpoint.kind
@@ -67,12 +71,13 @@ class EndpointSampler:
 
 
 def _model(config: SamplerConfig) -> ModelConfig:
-    """The endpoint with what `sampling` says. How long an answer may be and where it stops is the question's."""
+    """The endpoint with what `sampling` says. How long an answer may be and where it stops is the question's; a
+    temperature that a question has goes with its calls, in place of this one."""
     sampling, endpoint = config.sampling, asdict(config.endpoint)
     if sampling.top_k:
         endpoint["extra_body"] = {"top_k": sampling.top_k, **endpoint["extra_body"]}
     return ModelConfig(
-        **endpoint, temperature=sampling.temperature, top_p=sampling.top_p,
+        **endpoint, temperature=temperature_of(sampling), top_p=sampling.top_p,
         max_tokens=None, frequency_penalty=None, presence_penalty=None,
     )  # fmt: skip
 

@@ -3,37 +3,51 @@
 from evolray.config import SamplerConfig
 from evolray.engine.roles import Script
 from evolray.errors import UserError
+from evolray.sampling.naming import named_in
 from evolray.sampling.sampler import Sampler
 
 __all__ = ["Script", "check", "open_sampler"]
 
 
-def open_sampler(config: SamplerConfig, script: Script | None = None) -> Sampler:
-    """`script`: a function from a Call to its answer, in place of `endpoint.script`.
+def open_sampler(config: SamplerConfig, script: Script | None = None, section: str = "") -> Sampler:
+    """`script`: a function from a Call to its answer, in place of `endpoint.script`. `section`: what the errors put
+    before a setting's name, "judge." where the config is the judge's.
 
     Raises UserError when the config names no model, or two, or what it names cannot be used.
     """
-    check(config)
+    check(config, section)
     if config.model:
         from evolray.sampling.checkpoint import CheckpointSampler  # loads transformers
 
-        return CheckpointSampler(config)
+        return CheckpointSampler(config, section)
     from evolray.sampling.endpoint import EndpointSampler
 
-    return EndpointSampler(config, script)
+    return EndpointSampler(config, script, section)
 
 
-def check(config: SamplerConfig) -> None:
+def check(config: SamplerConfig, section: str = "") -> None:
+    model, endpoint = f"{section}model", f"{section}endpoint"
     if config.model and (config.endpoint.model or config.endpoint.kind != "endpoint"):
         raise UserError(
-            f"model={config.model} and endpoint.model={config.endpoint.model}: expected one of the two, a checkpoint "
-            "or a model at an endpoint."
+            f"{model}={config.model} and {endpoint}.model={config.endpoint.model}: expected one of the two, a "
+            "checkpoint or a model at an endpoint."
         )
     if not config.model and not config.endpoint.model and config.endpoint.kind == "endpoint":
         raise UserError(
-            "no model is named; set model= to a checkpoint (a run of evolray train, a folder, a name on the Hub), or "
-            "endpoint.model= and endpoint.base_url= to one that is served."
+            f"no model is named; set {model}= to a checkpoint (a run of evolray train, a folder, a name on the Hub), "
+            f"or {endpoint}.model= and {endpoint}.base_url= to one that is served."
         )
+    with named_in(section):
+        _check_numbers(config)
+    sampling = config.sampling
+    if sampling.n > 1 and not sampling.temperature:
+        raise UserError(
+            f"{section}sampling.n={sampling.n} at temperature 0 asks for the same sample {sampling.n} times; "
+            f"set {section}sampling.temperature (the papers use 0.2), or {section}sampling.n=1."
+        )
+
+
+def _check_numbers(config: SamplerConfig) -> None:
     sampling = config.sampling
     least = {
         "sampling.n": (sampling.n, 1), "sampling.temperature": (sampling.temperature, 0),
@@ -46,8 +60,3 @@ def check(config: SamplerConfig) -> None:
             raise UserError(f"{key}={value}: expected {minimum} or more.")
     if not 0 < sampling.top_p <= 1:
         raise UserError(f"sampling.top_p={sampling.top_p}: expected a share above 0, up to 1.")
-    if sampling.n > 1 and sampling.temperature == 0:
-        raise UserError(
-            f"sampling.n={sampling.n} at temperature 0 asks for the same sample {sampling.n} times; "
-            "set sampling.temperature (the papers use 0.2), or sampling.n=1."
-        )

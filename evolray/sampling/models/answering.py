@@ -8,6 +8,7 @@ from typing import Protocol
 from evolray.cluster.machine import Machine
 from evolray.config import SamplerConfig
 from evolray.errors import UserError
+from evolray.sampling.conversation import Conversation
 from evolray.sampling.models.loading import choose_precision, load_tokenizer
 from evolray.sampling.models.reading import Reader
 from evolray.sampling.models.rendering import Rendered, Renderer
@@ -26,7 +27,7 @@ class Backend(Protocol):
     def answer(
         self, asked: Sequence[Rendered], reader: Reader, tick: Callable[[int], None]
     ) -> Iterator[tuple[Rendered, Sequence[int], str] | Sample]:
-        """A question with the tokens of its answer and the finish reason, or a Sample with a cause, for each.
+        """A turn with the tokens of its answer and the finish reason, or a Sample with a cause, for each.
 
         `tick` is told of new tokens as they come; what it raises ends the work.
         """
@@ -45,8 +46,25 @@ class Answering:
         self._render = Renderer(tokenizer, self._backend.positions)
 
     def __call__(self, questions: Sequence[Question], tick: Callable[[int], None]) -> Iterator[Sample]:
-        """The samples as they are done: each question's once, in no particular order."""
-        rendered = [self._render(question) for question in questions]
+        """The samples as they are done: each question's once, in no particular order.
+
+        Conversations go in rounds, since the second turns cannot be asked before the first are answered: all first
+        turns, in batches, then all second ones, and so on.
+        """
+        going = [Conversation(question) for question in questions]
+        while going:
+            asked = {(one.question.id, one.question.sample): one for one in going}
+            going = []
+            for turn in self._round([*asked.values()], tick):
+                conversation = asked[turn.id, turn.sample]
+                if sample := conversation.take(turn):
+                    yield sample
+                else:
+                    going.append(conversation)
+
+    def _round(self, conversations: Sequence[Conversation], tick: Callable[[int], None]) -> Iterator[Sample]:
+        """What comes of the next turn of each."""
+        rendered = [self._render(one.question, one.answers) for one in conversations]
         yield from (self._named(one) for one in rendered if isinstance(one, Sample))
         asked = [one for one in rendered if isinstance(one, Rendered)]
         if asked:

@@ -1,10 +1,11 @@
 """Answers with transformers, on a CPU or a GPU."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from evolray.cluster.machine import Machine
-from evolray.config import SamplerConfig
+from evolray.config import SamplerConfig, SamplingConfig
 from evolray.sampling.models.batching import Limits, in_order, limits_for, take
 from evolray.sampling.models.decoding import Row, decode
 from evolray.sampling.models.drawing import random_of
@@ -13,6 +14,7 @@ from evolray.sampling.models.reading import Reader
 from evolray.sampling.models.rendering import Rendered
 from evolray.sampling.models.source import Source
 from evolray.sampling.questions import Sample
+from evolray.sampling.temperature import temperature_of
 
 
 class TransformersBackend:
@@ -27,11 +29,19 @@ class TransformersBackend:
     def answer(
         self, asked: Sequence[Rendered], reader: Reader, tick: Callable[[int], None]
     ) -> Iterator[tuple[Rendered, Sequence[int], str] | Sample]:
-        waiting = in_order(list(asked))
+        """One temperature after the other: the rows of a batch share theirs."""
+        for temperature in sorted({temperature_of(self._sampling, one.question) for one in asked}):
+            same = [one for one in asked if temperature_of(self._sampling, one.question) == temperature]
+            yield from self._answer(same, replace(self._sampling, temperature=temperature), reader, tick)
+
+    def _answer(
+        self, asked: list[Rendered], sampling: SamplingConfig, reader: Reader, tick: Callable[[int], None]
+    ) -> Iterator[tuple[Rendered, Sequence[int], str] | Sample]:
+        waiting = in_order(asked)
         while waiting:
             batch = take(waiting, self._limits)
             rows = [self._row(one) for one in batch]
-            if self._fits(rows, reader, tick):
+            if self._fits(rows, sampling, reader, tick):
                 yield from ((one, row.new, row.finish_reason) for one, row in zip(batch, rows, strict=True))
             elif len(batch) == 1:
                 yield _out_of_memory(batch[0])
@@ -39,12 +49,12 @@ class TransformersBackend:
                 self._limits = self._limits.halved(len(batch))
                 waiting.extendleft(reversed(batch))
 
-    def _fits(self, rows: list[Row], reader: Reader, tick: Callable[[int], None]) -> bool:
+    def _fits(self, rows: list[Row], sampling: SamplingConfig, reader: Reader, tick: Callable[[int], None]) -> bool:
         """Decode the rows; False when the GPU had no memory for it."""
         import torch
 
         try:
-            decode(self._model, rows, self._sampling, reader, tick)
+            decode(self._model, rows, sampling, reader, tick)
             return True
         except torch.OutOfMemoryError:
             pass  # its traceback holds the batch's tensors; they can go after this
@@ -53,7 +63,7 @@ class TransformersBackend:
 
     def _row(self, asked: Rendered) -> Row:
         question = asked.question
-        return Row(asked.tokens, asked.room, question.stop, random_of(self._sampling.seed, question))
+        return Row(asked.tokens, asked.room, question.stop, random_of(self._sampling.seed, question, asked.turn))
 
 
 def _limits(model: Any, machine: Machine, batch_tokens: int | None) -> Limits:

@@ -2,7 +2,7 @@
 
 Written against vLLM's documented interface (LLM, SamplingParams, RequestOutput); tested with a stand-in of the same
 interface, not on a GPU. The tokens are ours to render and to read, so that both backends give and take the same text.
-Every sample has a seed of its own; vLLM does not promise the same samples for other batches or versions.
+Every answer has a seed of its own; vLLM does not promise the same answers for other batches or versions.
 """
 
 import hashlib
@@ -11,11 +11,13 @@ from typing import Any
 
 from evolray.config import SamplingConfig
 from evolray.errors import UserError
+from evolray.sampling.models.drawing import stream_of
 from evolray.sampling.models.loading import PRECISIONS, first_line
 from evolray.sampling.models.reading import Reader
 from evolray.sampling.models.rendering import Rendered
 from evolray.sampling.models.source import Source
-from evolray.sampling.questions import Question, Sample
+from evolray.sampling.questions import Sample
+from evolray.sampling.temperature import temperature_of
 
 
 class VllmBackend:
@@ -52,15 +54,15 @@ class VllmBackend:
         from vllm import SamplingParams
 
         return SamplingParams(
-            temperature=self._sampling.temperature,
+            temperature=temperature_of(self._sampling, asked.question),
             top_p=self._sampling.top_p,
             top_k=self._sampling.top_k or -1,  # every version reads -1 as all tokens
             max_tokens=asked.room,
             stop=list(asked.question.stop),
-            seed=_seed_of(self._sampling.seed, asked.question),
+            seed=_seed_of(self._sampling.seed, asked),
         )
 
 
-def _seed_of(seed: int, question: Question) -> int:
-    digest = hashlib.sha256(f"{seed}/{question.id}/{question.sample}".encode()).digest()
+def _seed_of(seed: int, asked: Rendered) -> int:
+    digest = hashlib.sha256(stream_of(seed, asked.question, asked.turn).encode()).digest()
     return int.from_bytes(digest[:4], "little")

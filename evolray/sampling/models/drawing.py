@@ -1,9 +1,9 @@
 """The next token of each row: the likeliest one, or one drawn at random.
 
-A row draws from random numbers of its own, one per token, that depend on the seed, the question's id and the number of
-its sample alone. So what it says does not depend on the rows beside it, on their order, or on who computes it; but for
-rounding, since a matrix product of another shape may differ in its last digits. In fp32 that decides nothing but ties;
-in bf16 it may, now and then, decide between tokens that are nearly as likely.
+A row draws from random numbers of its own, one per token, that depend on the seed, the question's id, the number of
+its sample and the turn of its conversation alone. So what it says does not depend on the rows beside it, on their
+order, or on who computes it; but for rounding, since a matrix product of another shape may differ in its last digits.
+In fp32 that decides nothing but ties; in bf16 it may, now and then, decide between tokens that are nearly as likely.
 """
 
 from collections.abc import Sequence
@@ -17,15 +17,21 @@ if TYPE_CHECKING:
     import torch
 
 
-def random_of(seed: int, question: Question) -> Random:
-    return Random(f"{seed}/{question.id}/{question.sample}")
+def stream_of(seed: int, question: Question, turn: int = 1) -> str:
+    """The name of a row's random numbers. No id makes that of a later turn the name of a first one, which ends in the
+    bare number of its sample."""
+    return f"{seed}/{question.id}/{question.sample}{f', turn {turn}' if turn > 1 else ''}"
+
+
+def random_of(seed: int, question: Question, turn: int = 1) -> Random:
+    return Random(stream_of(seed, question, turn))
 
 
 def draw(logits: "torch.Tensor", randoms: Sequence[Random], sampling: SamplingConfig) -> list[int]:
-    """From logits (B, V), a token for each row."""
+    """From logits (B, V), a token for each row, all at the temperature of `sampling` (none is 0)."""
     import torch
 
-    if sampling.temperature == 0:
+    if not sampling.temperature:
         chosen: list[int] = logits.argmax(dim=-1).tolist()
         return chosen
     weights = _kept(torch.softmax(logits.float() / sampling.temperature, dim=-1), sampling)

@@ -4,6 +4,7 @@ A conversation goes through the chat template, which writes every special token 
 stands, after the special tokens that the tokenizer opens a text with.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,22 +18,26 @@ INPUT = "['input']"
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """`room`: tokens that the answer may have."""
+    """`room`: tokens that the answer may have. `turn`: of the question's, from 1, the one that is answered."""
 
     question: Question
     text: str
     tokens: tuple[int, ...]
     room: int
+    turn: int = 1
 
 
 class Renderer:
     def __init__(self, tokenizer: Any, positions: int | None) -> None:
         self._tokenizer, self._positions = tokenizer, positions
 
-    def __call__(self, question: Question) -> Rendered | Sample:
-        """A Sample with a cause for what cannot be asked. Raises UserError when the model knows no conversations."""
+    def __call__(self, question: Question, answers: Sequence[str] = ()) -> Rendered | Sample:
+        """`answers`: to the turns before. A Sample with a cause for what cannot be asked.
+
+        Raises UserError when the model knows no conversations.
+        """
         try:
-            text, tokens = self._tokens(question)
+            text, tokens = self._tokens(question, answers)
         except UserError:
             raise
         except Exception as error:  # a template raises what it likes, among them what it says of unexpected roles
@@ -45,9 +50,9 @@ class Renderer:
         if room < 1:
             message = f"the prompt has {len(tokens)} tokens, and the model takes {self._positions} with the answer"
             return _with_cause(failed, "too_long", message)
-        return Rendered(question, text, tuple(tokens), min(room, question.max_tokens))
+        return Rendered(question, text, tuple(tokens), min(room, question.max_tokens), 1 + len(answers))
 
-    def _tokens(self, question: Question) -> tuple[str, list[int]]:
+    def _tokens(self, question: Question, answers: Sequence[str]) -> tuple[str, list[int]]:
         tokenizer = self._tokenizer
         if question.prompt is not None:
             tokens = list(tokenizer(question.prompt)["input_ids"])
@@ -60,9 +65,10 @@ class Renderer:
                 "the checkpoint has no chat template, so conversations cannot be put to it. Choose prompt=plain, or "
                 "chat_format=alpaca (alpaca_cot, freeform, vicuna) if it was trained on one."
             )
-        messages = [{"role": turn.role, "content": turn.content} for turn in _turns(question, tokenizer.chat_template)]
+        turns = (*_turns(question, tokenizer.chat_template), *question.after(answers))
+        messages = [{"role": turn.role, "content": turn.content} for turn in turns]
         if question.given_input and _has_place_for_input(tokenizer.chat_template):
-            messages[-1]["input"] = question.given_input
+            messages[len(question.messages) - 1]["input"] = question.given_input
         text = str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
         return text, list(tokenizer(text, add_special_tokens=False)["input_ids"])
 
