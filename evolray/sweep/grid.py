@@ -15,7 +15,7 @@ import itertools
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +89,8 @@ class Grid:
         name = "/".join([CELLS, student.name, _slug(benchmark.replace("+", "_plus")), *_settings_name(settings)])
         values: dict[str, Any] = {**self._shared, **settings, "model": student.model}
         config = self._load(values, str(self._run / name), benchmark)
-        config = replace(config, **inputs_of(benchmark, self._inputs))
+        for setting, files in inputs_of(benchmark, self._inputs).items():
+            setattr(config, setting, files)
         if config.judge.model:
             config.judge.model = absolute_model(config.judge.model)
         if config.lm_eval.tokenizer:

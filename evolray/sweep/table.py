@@ -88,7 +88,7 @@ def _remark(row: Row, best: Best) -> Text:
     if row.status != "complete":
         return Text(row.status, style=STYLES.get(row.status, ""))
     remark = Text("best", style="green") if best.benchmarks.get(row.benchmark) == row else Text()
-    for number, what in ((row.unanswered, "unanswered"), (row.no_verdict, "without a verdict")):
+    for number, what in ((row.unanswered, "unanswered"), (row.no_verdict, "no verdict")):
         if number:
             remark.append(f"{' ' if remark.plain else ''}{number:,} {what}", style="yellow")
     return remark

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from evolray.sweep.figure import figure, files
 from evolray.sweep.rows import Row
-from tests.sweep.places import row
+from tests.sweep.places import judged, row
 
 
 def curve(checkpoint: str, benchmark: str, scores: Sequence[float], **values: object) -> list[Row]:
@@ -142,6 +142,55 @@ def test_no_text_covers_another(number: int) -> None:
     boxes = [ax.get_tightbbox(canvas.get_renderer()) for ax in visible(made)]
     assert all(0 <= box.x0 and box.x1 <= made.bbox.width and 0 <= box.y0 for box in boxes if box)
     assert not any(a.overlaps(b) for n, a in enumerate(boxes) for b in boxes[n + 1 :] if a and b)
+
+
+def mixed(step: int | None) -> list[Row]:
+    return [
+        row("tiny", step, "gsm8k", 40.0),
+        judged("tiny", step, "mt_bench", 6.4, "mean score"),
+        judged("tiny", step, "wizard_eval", 136.0, "relative score"),
+        judged("tiny", step, "alpaca_eval", 71.0, "win rate", low=None, high=None),
+    ]
+
+
+AXES = [
+    "pass@1 in %, 95 % intervals", "mean score of 10, 95 % intervals", "relative score in %, 95 % intervals",
+    "win rate in %",
+]  # fmt: skip
+
+
+def test_scores_of_different_kinds_never_share_an_axis() -> None:
+    panels = visible(figure([*mixed(100), *mixed(200)]))
+    assert [ax.get_title(loc="left") for ax in panels] == ["GSM8K", "MT_BENCH", "WIZARD_EVAL", "ALPACA_EVAL"]
+    assert [ax.get_ylabel() for ax in panels] == AXES
+    assert legend(panels[1]) == ["tiny (best 6.40 of 10 at step 100)"]
+    assert all(6.1 > ax.get_ylim()[0] > 5 and 6.7 < ax.get_ylim()[1] < 10.2 for ax in panels[1:2])
+    assert panels[2].get_ylim()[1] > 140
+
+
+def test_bars_of_different_kinds_never_share_an_axis() -> None:
+    panels = visible(figure(mixed(None)))
+    assert [ax.get_xlabel() for ax in panels] == AXES
+    assert [[text.get_text() for text in ax.texts] for ax in panels] == [
+        ["40.0  best"], ["6.40  best"], ["136.0  best"], ["71.0  best"],
+    ]  # fmt: skip
+    assert [label.get_text() for ax in panels for label in ax.get_yticklabels()] == ["tiny", "", "", "tiny"]
+
+
+def test_a_benchmark_measured_in_two_ways_has_two_panels() -> None:
+    rows = [
+        judged("tiny", step, "mt_bench", score, metric, title="MT-Bench", settings={"verdicts.protocol": protocol})
+        for step in (100, 200)
+        for score, metric, protocol in ((6.0, "mean score", "single"), (50.0, "win rate", "pairwise"))
+    ]
+    assert [ax.get_title(loc="left") for ax in visible(figure(rows))] == ["MT-Bench, mean score", "MT-Bench, win rate"]
+
+
+def test_a_benchmark_that_only_a_checkpoint_without_steps_finished_has_its_level() -> None:
+    rows = [*curve("tiny", "gsm8k", [10, 20]), judged("llama", None, "mt_bench", 6.0, "mean score")]
+    _, panel = visible(figure(rows))
+    assert legend(panel) == ["llama: 6.00 of 10 (best)"]
+    assert panel.get_xticks().size == 0
 
 
 def test_the_same_rows_give_the_same_files() -> None:

@@ -51,7 +51,7 @@ def test_every_score_says_its_unit_and_what_it_is() -> None:
     assert [line.split() for line in printed(MIXED)] == [
         "checkpoint step benchmark score 95 % interval passed".split(),
         "tiny 1,000 GSM8K 40.0 % pass@1 35.0 – 45.0 80 of 200 best".split(),
-        "tiny 1,000 MT-Bench 6.42 of 10 mean score 6.12 – 6.72 best 2 without a verdict".split(),
+        "tiny 1,000 MT-Bench 6.42 of 10 mean score 6.12 – 6.72 best 2 no verdict".split(),
         "tiny 1,000 WizardEval 101.4 % relative score best".split(),
         "best of all: tiny, step 1,000, mean 68.5 % (scores of 10 count times 10)".split(),
     ]
