@@ -1,0 +1,1 @@
+"""A rater's sheet as one HTML file."""
