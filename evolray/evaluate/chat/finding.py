@@ -11,7 +11,9 @@ from typing import Any
 
 from evolray.evaluate.benchmark import Problem, Problems
 
-ID_KEYS = ("question_id", "idx", "problem", "id", "task_id", "index", "i")
+ID_KEYS = ("question_id", "idx", "problem", "id", "task_id")
+PLACE_KEYS = ("index", "i")
+"""Ids where places are, and else numbers that a table gave its rows."""
 INSTRUCTION_KEYS = ("instruction", "Instruction")
 NUMBERED_BY_PLACE = frozenset({"alpaca_eval"})
 MOST_SHOWN = 60
@@ -49,7 +51,8 @@ class Finder:
 
     def find(self, row: Mapping[str, Any]) -> Problem | str:
         """The problem; or why there is none."""
-        given = next((row[key] for key in ID_KEYS if row.get(key) not in (None, "")), None)
+        keys = (*ID_KEYS, *PLACE_KEYS) if self._by_place else ID_KEYS
+        given = next((row[key] for key in keys if row.get(key) not in (None, "")), None)
         by_id = self._of_id.get((identifier(given) or "").removeprefix(f"{self._benchmark}/"))
         text = next((_plain(row[key]) for key in INSTRUCTION_KEYS if isinstance(row.get(key), str)), "")
         same = self._of_instruction.get(text, []) if text else []
@@ -60,7 +63,7 @@ class Finder:
             return same[(self._num_seen[text] - 1) % len(same)]
         if text and self._by_place:
             return f"no problem has the instruction {shown(text)}"
-        return by_id or (f"no problem {shown(given)}" if given is not None else f"none of {', '.join(ID_KEYS)}")
+        return by_id or (f"no problem {shown(given)}" if given is not None else f"none of {', '.join(keys)}")
 
 
 def _first_turn(problem: Problem) -> str:
