@@ -26,8 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evolray.evaluate.chat.scores.combining import POINTS, Item
-from evolray.evaluate.chat.scores.ratio import Ratio, rounded
-from evolray.evaluate.chat.scores.winning import counts_and_rate
+from evolray.evaluate.chat.scores.ratio import Ratio, rounded, share
+from evolray.evaluate.chat.scores.winning import points
 
 Vector = NDArray[np.float64]
 
@@ -55,7 +55,7 @@ def length_controlled(
         if one.problem.id in lengths and (difficulties is None or one.problem.id in difficulties)
     ]  # fmt: skip
     how = "without its difficulty of instructions" if difficulties is None else "with the difficulties given"
-    said = {
+    said: dict[str, Any] = {
         "items": len(usable),
         "unanswered": len(items) - len(answered),
         "left_out": len(answered) - len(usable),
@@ -65,14 +65,11 @@ def length_controlled(
         return {"score": None, "reason": f"{len(usable)} comparisons with lengths; at least {FEWEST} are needed"} | said
     wanted = np.array([POINTS[one.outcome] for one in usable])
     if wanted.min() == wanted.max():  # always the same outcome: there is nothing for length to explain
-        return counts_and_rate(items)["win_rate"] | {"standard_error": 0.0, "length_weight": 0.0} | said
+        return share(points(items)) | {"standard_error": 0.0, "length_weight": 0.0} | said
     weights, predicted = _predicted(_features(usable, lengths, difficulties), wanted)
     found = predicted.times(100 * len(usable) / (len(usable) + said["unanswered"]))
-    low, high = found.interval(0.0, 100.0)
     return {
-        "score": rounded(found.value),
-        "low": rounded(low),
-        "high": rounded(high),
+        **found.within(0.0, 100.0),
         "standard_error": rounded(found.standard_error),
         "length_weight": rounded(float(weights[1])),
     } | said
@@ -83,7 +80,7 @@ def _features(
 ) -> Vector:
     """A row per item: 1, how much longer the model's answer is, and the instruction's difficulty if there is one."""
     longer = np.array([float(model - baseline) for model, baseline in (lengths[one.problem.id] for one in items)])
-    deviation = float(longer.std(ddof=1)) or float(abs(longer[0])) or 1.0  # all differ by the same: tanh(1) of it
+    deviation = float(longer.std(ddof=1)) or 1.0  # all differ by the same: one more constant, which gets no weight
     columns = [np.ones(len(items)), np.tanh(longer / deviation)]
     if difficulties is not None:
         columns.append(np.array([difficulties[one.problem.id] for one in items]))
@@ -122,7 +119,7 @@ def _fit(features: Vector, wanted: Vector) -> tuple[Vector, Vector]:
         weights = weights + step
         if np.abs(step).max() < 1e-9:
             break
-    return weights, np.linalg.inv(curvature(weights))
+    return weights, np.linalg.inv(curvature(weights)).astype(np.float64)
 
 
 def _logistic(margin: Vector) -> Vector:

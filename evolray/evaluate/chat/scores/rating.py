@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from evolray.evaluate.chat.scores.combining import SCORED, Combined, Item
-from evolray.evaluate.chat.scores.ratio import ratio, rounded
+from evolray.evaluate.chat.scores.ratio import ratio
 
 LOWEST, HIGHEST = 1.0, 10.0
 WORST = Combined(SCORED, LOWEST)
@@ -17,6 +17,4 @@ WORST = Combined(SCORED, LOWEST)
 def scores(items: Sequence[Item]) -> dict[str, Any]:
     """What scores.json says of them; `total` counts ratings."""
     ratings = [(one.problem.id, one.model_score, 1.0) for one in items if one.model_score is not None]
-    found = ratio(ratings)
-    low, high = found.interval(LOWEST, HIGHEST)
-    return {"score": rounded(found.value), "low": rounded(low), "high": rounded(high), "total": len(ratings)}
+    return {**ratio(ratings).within(LOWEST, HIGHEST), "total": len(ratings)}

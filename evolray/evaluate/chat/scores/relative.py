@@ -25,12 +25,8 @@ def scores(items: Sequence[Item]) -> dict[str, Any]:
         (one.problem.id, one.model_score, one.baseline_score) for one in items
         if one.model_score is not None and one.baseline_score is not None
     ]  # fmt: skip
-    found = ratio(parts).times(100)
-    low, high = found.interval(0.0, inf)
     return {
-        "score": rounded(found.value),
-        "low": rounded(low),
-        "high": rounded(high),
+        **ratio(parts).times(100).within(0.0, inf),
         "total": len(items),
         "model_sum": rounded(sum(model for _, model, _ in parts)),
         "baseline_sum": rounded(sum(baseline for _, _, baseline in parts)),
