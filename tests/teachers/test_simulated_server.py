@@ -174,7 +174,8 @@ def test_what_is_paid_twice_is_counted() -> None:
         stats = await client.stats()
         assert stats["distinct_prompts"] == 7
         assert stats["repeated_prompts"] == 2
-        assert stats["kinds"] == {"evolve": 1, "judge": 1, "respond": 5, "difficulty": 1, "skills": 1}
+        expected = {"evolve": 1, "judge": 1, "respond": 5, "difficulty": 1, "skills": 1, "compare": 0, "rate": 0}
+        assert stats["kinds"] == expected
         assert stats["prompt_tokens"] > stats["answered"] and stats["completion_tokens"] > 0
         timeline = await client.timeline()
         assert [row[2] for row in timeline] == ["respond"] * 4 + ["judge", "evolve", "difficulty", "skills", "respond"]
@@ -367,7 +368,7 @@ def test_the_options_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("A_KEY", "secret")
     settings = parse_arguments(
         "--port 8001 --latency 1.0 --sigma 0.8 --capacity 64 --rpm 6000 --fault 429=0.02,hang=0.01 --seed 4 "
-        "--flaws 0.3 --api-key-env A_KEY --models simulated,other".split()
+        "--flaws 0.3 --judge-bias=-1.5 --judge-noise 0.5 --api-key-env A_KEY --models simulated,other".split()
     )
     assert settings == ServerSettings(
         port=8001,
@@ -378,6 +379,8 @@ def test_the_options_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
         faults={"429": 0.02, "hang": 0.01},
         seed=4,
         flaws=0.3,
+        judge_bias=-1.5,
+        judge_noise=0.5,
         api_key="secret",
         models=("simulated", "other"),
     )
@@ -395,6 +398,8 @@ def test_the_options_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
         (["--capacity", "-3"], "--capacity"),
         (["--rpm", "inf"], "--rpm"),
         (["--flaws", "1.5"], "--flaws"),
+        (["--judge-bias", "nan"], "--judge-bias"),
+        (["--judge-noise", "-1"], "--judge-noise"),
         (["--fault", "503=0.1"], "503"),
         (["--fault", "429"], "NAME=SHARE"),
         (["--fault", "429=0.6,500=0.6"], "1 at most together"),

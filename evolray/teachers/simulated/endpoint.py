@@ -14,9 +14,10 @@ from statistics import NormalDist
 
 from aiohttp import web
 
-from evolray.method.teacher import Completion, Purpose
+from evolray.method.teacher import Completion
 from evolray.teachers.simulated import SimulatedTeacher
 from evolray.teachers.simulated.length import shorten, tokens
+from evolray.teachers.simulated.prompts import Kind
 from evolray.teachers.simulated.settings import FAULTS, ServerSettings
 from evolray.teachers.simulated.wire import (
     MALFORMED,
@@ -28,7 +29,8 @@ from evolray.teachers.simulated.wire import (
     too_many_requests,
 )
 
-KINDS: tuple[Purpose, ...] = ("evolve", "judge", "respond", "difficulty", "skills")  # what texts are recognised as
+# What texts are recognised as.
+KINDS: tuple[Kind, ...] = ("evolve", "judge", "respond", "difficulty", "skills", "compare", "rate")
 
 
 @dataclass
@@ -60,7 +62,9 @@ class SimulatedEndpoint:
 
     def __init__(self, settings: ServerSettings) -> None:
         self.settings = settings
-        self._teacher = SimulatedTeacher(settings.seed, settings.flaws)
+        self._teacher = SimulatedTeacher(
+            settings.seed, settings.flaws, judge_bias=settings.judge_bias, judge_noise=settings.judge_noise
+        )
         self._places = asyncio.Semaphore(settings.capacity) if settings.capacity else None
         self._working = 0
         self._normal = NormalDist()
@@ -95,6 +99,7 @@ class SimulatedEndpoint:
             requests=in_flight, in_flight=in_flight, peak_in_flight=in_flight, peak_working=self._working
         )
         self._answered: dict[int, bool] = {}  # by hash of the messages: whether they have been answered
+        self._teacher.forget()
         self._starts, self._ends, self._kinds = array("d"), array("d"), array("b")
         self._chance = Random(f"faults/{self.settings.seed}")
         self._started = time.monotonic()
@@ -163,7 +168,7 @@ class SimulatedEndpoint:
             if fault == "malformed":
                 content_type, body = self._chance.choice(MALFORMED)
                 return web.Response(body=body, content_type=content_type)
-            completion = self._shorten(self._teacher.answer(request.messages), request, fault)
+            completion = self._shorten(self._teacher.answer(request.messages, request.temperature), request, fault)
             self._account(request, completion, start)
             return completion_response(completion, request, self.stats.answered)
 
@@ -240,11 +245,11 @@ class SimulatedEndpoint:
     def _account(self, request: Request, completion: Completion, start: float) -> None:
         stats = self.stats
         stats.answered += 1
-        stats.kinds[request.purpose] += 1
+        stats.kinds[request.kind] += 1
         stats.prompt_tokens += completion.prompt_tokens
         stats.completion_tokens += completion.completion_tokens
         stats.repeated_prompts += self._answered.get(request.key, False)
         self._answered[request.key] = True
         self._starts.append(start - self._started)
         self._ends.append(time.monotonic() - self._started)
-        self._kinds.append(KINDS.index(request.purpose))
+        self._kinds.append(KINDS.index(request.kind))

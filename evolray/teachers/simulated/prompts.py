@@ -9,10 +9,16 @@ Prompts are recognised by their cue at the end, or by their first line in the co
     ... #Question#:\\n<instruction>\\n#Score#:                       difficulty
     ... #Question#:\\n<instruction>\\n#Skills#:                      skills
     ... #Problem#:\\n<instruction>\\n#Solution#:                     respond, math
+    answers to be judged; see comparisons.py                        compare, or rate where there is one
     anything else                                                   respond, to the text itself
 """
 
+from typing import Literal
+
 from evolray.method.teacher import Purpose
+from evolray.teachers.simulated.comparisons import read
+
+Kind = Purpose | Literal["compare", "rate"]
 
 _CODE_EVOLVE = "Please make the programming test question below a little more difficult"
 FORMAT_CUE = "\n#Rewritten Prompt# (must contain a specific "
@@ -40,12 +46,15 @@ CODE_METHODS = {
 }
 
 
-def kind(prompt: str) -> Purpose:
+def kind(prompt: str) -> Kind:
     """What a rendered prompt asks for."""
     if prompt.endswith(VERDICT_CUE) and FIRST in prompt:
         return "judge"
     if prompt.endswith((SCORE_CUE, SKILLS_CUE)) and QUESTION in prompt:
         return "difficulty" if prompt.endswith(SCORE_CUE) else "skills"
+    asked = read(prompt)
+    if asked is not None:
+        return "rate" if asked.form == "rating" else "compare"
     return "respond" if instruction_to_evolve(prompt) is None else "evolve"
 
 

@@ -20,7 +20,9 @@ class ServerSettings:
     `latency_seconds` is the median of a lognormal distribution with `sigma`, drawn per prompt: a prompt always takes
     equally long. `capacity` requests are worked on at once, the rest queue; `requests_per_minute` are let through,
     with a burst of one second's worth; 0 means no limit for both. `faults` are shares of the requests, drawn per
-    request, so that asking again can help. `seed` and `flaws` are the teacher's. Port 0 takes a free one.
+    request, so that asking again can help. `seed` and `flaws` are the teacher's; `judge_bias` (points for the answer
+    that is shown first) and `judge_noise` (a standard deviation, in points) are those of its verdicts on answers. Port
+    0 takes a free one.
     """
 
     host: str = "127.0.0.1"
@@ -32,6 +34,8 @@ class ServerSettings:
     faults: Mapping[str, float] = field(default_factory=dict)
     seed: int = 0
     flaws: float = 0.1
+    judge_bias: float = 0.0
+    judge_noise: float = 0.0
     api_key: str = field(default="", repr=False)
     models: tuple[str, ...] = (MODEL,)
 
@@ -48,6 +52,10 @@ class ServerSettings:
                 raise ValueError(f"--{option} {value}: expected a number of 0 or more")
         if not 0 <= self.flaws <= 1:
             raise ValueError(f"--flaws {self.flaws}: expected a share between 0 and 1")
+        if not -9 <= self.judge_bias <= 9:
+            raise ValueError(f"--judge-bias {self.judge_bias}: expected a number of points between -9 and 9")
+        if not 0 <= self.judge_noise <= 9:
+            raise ValueError(f"--judge-noise {self.judge_noise}: expected a number of points between 0 and 9")
         unknown = [name for name in self.faults if name not in FAULTS]
         if unknown:
             raise ValueError(f"--fault {unknown[0]}: unknown, expected some of {', '.join(FAULTS)}")
@@ -79,6 +87,10 @@ def parse_arguments(argv: Sequence[str]) -> ServerSettings:
     parser.add_argument("--fault", default="", help=f"NAME=SHARE,... of {', '.join(FAULTS)}")
     parser.add_argument("--seed", type=int, default=default.seed)
     parser.add_argument("--flaws", type=float, default=default.flaws, help="share of defective answers")
+    parser.add_argument(
+        "--judge-bias", type=float, default=default.judge_bias, help="points for the answer shown first"
+    )
+    parser.add_argument("--judge-noise", type=float, default=default.judge_noise, help="standard deviation, in points")
     parser.add_argument("--api-key-env", default="", help="environment variable that holds the key to require")
     parser.add_argument("--models", default=MODEL, help="names, with commas between them")
     given = parser.parse_args(argv)
@@ -94,6 +106,8 @@ def parse_arguments(argv: Sequence[str]) -> ServerSettings:
         faults=_read_faults(given.fault),
         seed=given.seed,
         flaws=given.flaws,
+        judge_bias=given.judge_bias,
+        judge_noise=given.judge_noise,
         api_key=os.environ.get(given.api_key_env, "") if given.api_key_env else "",
         models=tuple(name.strip() for name in given.models.split(",")),
     )
@@ -121,6 +135,8 @@ def as_arguments(settings: ServerSettings) -> list[str]:
         "rpm": settings.requests_per_minute,
         "seed": settings.seed,
         "flaws": settings.flaws,
+        "judge-bias": settings.judge_bias,
+        "judge-noise": settings.judge_noise,
         "models": ",".join(settings.models),
     }
     if settings.faults:

@@ -7,9 +7,11 @@ a clause out of a stock, and responses that talk about the instruction without a
 An answer is a function of the seed and the prompt (the last user message) alone: the same in any process, on any
 machine. `flaws` is the share of evolutions and responses that show a defect of real endpoints, so that every
 elimination rule has something to do, and of scores and skills that cannot be read; a prompt that got a flaw gets it
-again. Verdicts are never flawed.
+again. Whether two instructions are equal is never flawed. Verdicts on answers have rules of their own: they may also
+depend on the temperature and on how often they were asked for.
 
-What is asked is recognised by `prompts.py`, the texts are in `phrases.py` and `data.py`, the judge is in `judge.py`.
+What is asked is recognised by `prompts.py` and `comparisons.py`, the texts are in `phrases.py` and `data.py`, the
+judge of instructions is in `judge.py`, that of answers in `verdicts.py`.
 """
 
 import asyncio
@@ -19,7 +21,7 @@ from typing import Protocol
 
 from evolray.method.teacher import Call, Completion
 from evolray.records import Turn
-from evolray.teachers.simulated import arithmetic, judge, phrases
+from evolray.teachers.simulated import arithmetic, comparisons, judge, phrases
 from evolray.teachers.simulated.data import data_block
 from evolray.teachers.simulated.draw import Chance, draw_clause, fill
 from evolray.teachers.simulated.length import shorten, tokens
@@ -34,6 +36,7 @@ from evolray.teachers.simulated.prompts import (
     VERDICT_CUE,
     instruction_to_evolve,
 )
+from evolray.teachers.simulated.verdicts import AnswerJudge
 
 MODEL = "simulated"
 
@@ -62,26 +65,45 @@ class Message(Protocol):
 
 
 class SimulatedTeacher:
-    """Answers by rule; see the module's text. `flaws` is a share of 0-1; ValueError when it is not."""
+    """Answers by rule; see the module's text. `flaws` is a share of 0-1; ValueError when it is not.
 
-    def __init__(self, seed: int = 0, flaws: float = 0.1, model: str = MODEL) -> None:
+    `judge_bias` and `judge_noise` are points of its verdicts on answers; see `verdicts.py`.
+    """
+
+    def __init__(
+        self,
+        seed: int = 0,
+        flaws: float = 0.1,
+        model: str = MODEL,
+        judge_bias: float = 0.0,
+        judge_noise: float = 0.0,
+    ) -> None:
         if not 0 <= flaws <= 1:
             raise ValueError(f"flaws is a share between 0 and 1, got {flaws}")
         self.model = model
         self._key = str(seed).encode()[:64]
         self._flawed_below = round(flaws * 2**32)
+        self._answer_judge = AnswerJudge(self._key, flaws, judge_bias, judge_noise)
 
     async def complete(self, call: Call, priority: int = 0) -> Completion:
         await asyncio.sleep(0)  # others on the loop get their turn, as they would with a real endpoint
         messages = call.messages if call.prompt is None else (Turn("user", call.prompt),)
-        return shorten(self.answer(messages), call.max_tokens, call.stop)
+        return shorten(self.answer(messages, call.temperature or 0.0), call.max_tokens, call.stop)
 
-    def answer(self, messages: Sequence[Message]) -> Completion:
+    def answer(self, messages: Sequence[Message], temperature: float = 0.0) -> Completion:
         """Answer the last user message. Token counts are estimates: four characters to a token."""
         prompt = next((message.content for message in reversed(messages) if message.role == "user"), "")
-        text, finish_reason = self._text(prompt)
+        to_judge = comparisons.read(prompt)
+        if to_judge is None:
+            text, finish_reason = self._text(prompt)
+        else:
+            text, finish_reason = self._answer_judge.answer(prompt, to_judge, temperature), "stop"
         asked = sum(len(message.content) for message in messages)
         return Completion(text, finish_reason, tokens(asked), tokens(len(text)), self.model)
+
+    def forget(self) -> None:
+        """How often verdicts were asked for."""
+        self._answer_judge.forget()
 
     def _text(self, prompt: str) -> tuple[str, str]:
         if prompt.endswith(VERDICT_CUE) and FIRST in prompt:

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from aiohttp import web
 
-from evolray.method.teacher import Completion, Purpose
-from evolray.teachers.simulated.prompts import kind
+from evolray.method.teacher import Completion
+from evolray.teachers.simulated.prompts import Kind, kind
 
 MALFORMED = (
     ("text/html", b"<html><body><h1>502 Bad Gateway</h1></body></html>"),
@@ -28,16 +28,18 @@ class Message(NamedTuple):
 class Request(NamedTuple):
     """A valid request. `key` is an 8-byte hash of all that is asked; `max_tokens` 0 means as many as it takes.
 
-    A text to be continued is answered as if it were a user's message.
+    A text to be continued is answered as if it were a user's message. `temperature` is 1 where none is asked for, as
+    with OpenAI.
     """
 
     model: str
     messages: tuple[Message, ...]
     key: int
-    purpose: Purpose
+    kind: Kind
     max_tokens: int
     stop: tuple[str, ...]
     is_chat: bool
+    temperature: float
 
 
 class Refusal(Exception):
@@ -58,6 +60,7 @@ def read_request(body: bytes, models: Collection[str], is_chat: bool = True) -> 
             messages = (Message("user", _text(data["prompt"])),)
         model = str(data["model"])
         max_tokens = int(data.get("max_completion_tokens") or data.get("max_tokens") or 0)
+        temperature = _temperature(data)
         stop = data.get("stop") or ()
         stop = (stop,) if isinstance(stop, str) else tuple(map(_text, stop))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -70,13 +73,20 @@ def read_request(body: bytes, models: Collection[str], is_chat: bool = True) -> 
     text = "\0".join(f"{role}\1{content}" for role, content in messages) if is_chat else messages[0].content
     digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     prompt = next((message.content for message in reversed(messages) if message.role == "user"), "")
-    return Request(model, messages, int.from_bytes(digest, "little"), kind(prompt), max_tokens, stop, is_chat)
+    return Request(
+        model, messages, int.from_bytes(digest, "little"), kind(prompt), max_tokens, stop, is_chat, temperature
+    )
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(f"expected a text, got {type(value).__name__}")
     return value
+
+
+def _temperature(data: Mapping[str, Any]) -> float:
+    given = data.get("temperature")
+    return 1.0 if given is None else float(given)
 
 
 def _plain_text(content: Any) -> str:
