@@ -60,17 +60,17 @@ def _first_turn(form: Form, names: tuple[str, ...], body: str) -> ToJudge | None
 
 def _later_turn(form: Form, names: tuple[str, ...], body: str) -> ToJudge | None:
     parts = _split(body, [f"\n#Conversation with {name}#:" for name in names])
-    turns = [turn for turn in map(_last_turn, parts[1:]) if turn] if parts else []
-    if parts is None or len(turns) < len(names):
+    if parts is None:
         return None
+    turns = [_last_turn(part) for part in parts[1:]]
     number, question, _ = turns[0]
     reference = parts[0].partition(f"\n#Reference Answer, Turn {number}#:\n")[2]
     return ToJudge(form, question, tuple(_answer(answer) for _, _, answer in turns), reference)
 
 
-def _last_turn(conversation: str) -> tuple[int, str, str] | None:
-    """Its number, the question and the answer."""
-    found = None
+def _last_turn(conversation: str) -> tuple[int, str, str]:
+    """Its number, the question and the answer; all of the conversation when it has no turns."""
+    found = 1, "", conversation
     for number in count(1):
         _, _, asked = conversation.partition(f"\n#Question, Turn {number}#:\n")
         question, answered, conversation = asked.partition(f"\n#Answer, Turn {number}#:\n")

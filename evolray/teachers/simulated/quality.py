@@ -20,7 +20,7 @@ _ENOUGH_WORDS = 80
 _MOST_WITH_A_WRONG_RESULT = 4.0
 _WORD = re.compile(r"\w+")
 _NUMBER = re.compile(r"-?\d+(?:,\d{3})*(?:\.\d+)?", re.ASCII)
-_LIST_ITEM = re.compile(r"^[ \t]*(?:[-*+]|\d+[.)])\s", re.MULTILINE)
+_LIST_ITEM = re.compile(r"\n[ \t]*(?:[-*+]|\d+[.)])\s")  # an item below another line
 # What a question may ask for -> what shows that an answer has it.
 _FORMS = (
     (re.compile(r"\b(?:code|function|program|script|regex|html|sql)\b"), re.compile(r"```|^ {4}\S|^def |<\w+>", re.M)),
