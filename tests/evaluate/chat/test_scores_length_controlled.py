@@ -40,8 +40,10 @@ def test_answers_of_equal_length_leave_the_win_rate_as_it_is(difference: int) ->
     some = items(["win"] * 60 + ["loss"] * 25 + ["tie"] * 15)
     found = length_controlled(some, lengths(some, difference))
     assert (found["score"], found["length_weight"]) == (67.5, 0.0)
-    # The error is that of a share, sqrt(p (1 - p) / n): draws scatter less, which the regression does not know.
-    assert found["standard_error"] == pytest.approx(100 * (0.675 * 0.325 / 100) ** 0.5, abs=1e-4)
+    if difference:  # but then nothing is known of what equal lengths would change
+        assert (found["low"], found["high"]) == (0.0, 100.0)
+    else:  # a share's error, sqrt(p (1 - p) / n): ties scatter less, which the regression does not know
+        assert found["standard_error"] == pytest.approx(100 * (0.675 * 0.325 / 100) ** 0.5, abs=1e-4)
 
 
 def test_length_that_has_nothing_to_do_with_the_outcome_changes_little() -> None:
@@ -88,8 +90,12 @@ def test_length_that_decides_everything_has_a_finite_weight() -> None:
     found = length_controlled(some, lengths(some, 1000, -1000))
     assert 4 < found["length_weight"] < 20
     assert found["score"] == pytest.approx(50.0, abs=0.01)
-    only_longer = length_controlled(some, lengths(some, 10_000, 1))  # and nothing is known of equal lengths
-    assert only_longer["high"] - only_longer["low"] > 5
+
+
+def test_answers_that_are_all_much_longer_leave_equal_lengths_uncertain() -> None:
+    some = items(["win", "win", "loss"] * 50)
+    found = length_controlled(some, lengths(some, 5000, 3000, 4000))
+    assert found["high"] - found["low"] > 90
 
 
 def test_a_missing_answer_is_a_loss_however_long() -> None:

@@ -41,7 +41,7 @@ def test_a_missing_answer_is_rated_one_in_each_turn() -> None:
 
 
 def test_the_interval_stays_on_the_scale() -> None:
-    found = scores(of(rated("a", 1, 10), rated("b", 1, 10), rated("c", 1, 1)))
+    found = scores(of(rated("a", 1, 10), rated("b", 1, 1)))
     assert (found["low"], found["high"]) == (1.0, 10.0)
 
 
