@@ -49,11 +49,18 @@ def test_calls_are_called_what_they_were_called_in_the_first_ledgers(purpose: Pu
     assert key(call, extra_body={"seed": 1}, **model) == expected
 
 
+def test_samples_are_called_what_they_were_called_before_calls_had_a_temperature() -> None:
+    call = Call("sample", "HumanEval/0", 0, (Turn("user", "Who?"),), 1, max_tokens=300, stop=("\n###",))
+    assert key(call, temperature=0.0) == "2812352b110f3345bf1a424e22e1618e"
+    assert key(replace(call, temperature=0.0), temperature=0.0) != key(call, temperature=0.0)
+
+
 @pytest.mark.parametrize(
     "other",
     [
         {"purpose": "respond"}, {"root_id": "f" * 16}, {"generation": 3}, {"attempt": 0}, {"messages": ()},
         {"messages": (Turn("user", "Who?"),)}, {"prompt": ""}, {"prompt": "Who?"}, {"max_tokens": 7}, {"stop": ("a",)},
+        {"temperature": 0.0}, {"temperature": 0.7},
     ],
     ids=str,
 )  # fmt: skip
@@ -61,9 +68,10 @@ def test_whatever_is_asked_otherwise_is_another_call(other: dict[str, Any]) -> N
     assert key(replace(CALL, **other)) != key(CALL)
 
 
-def test_a_limit_and_a_stop_are_told_apart() -> None:
+def test_a_limit_a_stop_and_a_temperature_are_told_apart() -> None:
     base = replace(CALL, prompt="def f():", messages=())
     others = [{}, {"max_tokens": 7}, {"max_tokens": 8}, {"stop": ("a",)}, {"stop": ("a", "b")}, {"stop": ("ab",)}]
+    others += [{"temperature": 0.0}, {"temperature": 0.7}, {"temperature": 7.0}, {"max_tokens": 7, "temperature": 0.7}]
     assert len({key(replace(base, **other)) for other in others}) == len(others)  # type: ignore[arg-type]
 
 

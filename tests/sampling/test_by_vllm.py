@@ -1,7 +1,8 @@
 """What vLLM is given and what is read of its answers, with a stand-in of its interface; it is not installed here."""
 
+import hashlib
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -67,9 +68,13 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
     return recorder
 
 
+def ignore(written: int) -> None:
+    """What was written is not followed here."""
+
+
 def ask(student: Path, asked: list[Question], machine: Machine = GPU, **settings: Any) -> list[Sample]:
     config = tiny.configured(student, **settings)
-    return [*Answering(Source(str(student), "abc"), "tiny", config, machine)(asked, lambda written: None)]
+    return [*Answering(Source(str(student), "abc"), "tiny", config, machine)(asked, ignore)]
 
 
 def test_the_model_is_loaded_safely(student: Path, recorder: Recorder) -> None:
@@ -103,6 +108,32 @@ def test_every_sample_has_a_seed_of_its_own_that_stays(student: Path, recorder: 
     assert len({*seeds[:12]}) == 12
     assert seeds[12:] == seeds[:6][::-1]
     assert all(0 <= seed < 2**32 for seed in seeds)
+
+
+def test_conversations_go_in_rounds_each_answer_with_a_seed_of_its_own(student: Path, recorder: Recorder) -> None:
+    recorder.reply = (" Oak", "stop")
+    talks = [Question("q", sample, tiny.said("A?"), follow_ups=("B?",), max_tokens=9) for sample in range(2)]
+    config = replace(tiny.configured(student, temperature=1.0), chat_format="freeform")
+    found = [*Answering(Source(str(student)), "tiny", config, GPU)([*talks, Question("p", 0, tiny.said("A?"))], ignore)]
+    assert [(one.id, one.sample, one.earlier, one.text) for one in found] == [
+        ("p", 0, (), " Oak"), ("q", 0, (" Oak",), " Oak"), ("q", 1, (" Oak",), " Oak")
+    ]  # fmt: skip
+    texts = [tiny.words().decode(one["prompt_token_ids"]) for one in recorder.prompts]
+    assert texts == ["A?\n\n### Response:"] * 3 + ["A?\n\n### Response:Oak</s>\n\nB?\n\n### Response:"] * 2
+    assert len({one.seed for one in recorder.parameters}) == 5
+
+
+def test_each_question_has_its_temperature(student: Path, recorder: Recorder) -> None:
+    asked = [Question("q", at, prompt="x", temperature=value) for at, value in enumerate((0.7, None, 0.0))]
+    ask(student, asked, temperature=0.2)
+    ask(student, asked)
+    assert [one.temperature for one in recorder.parameters] == [0.7, 0.2, 0.0, 0.7, 0.0, 0.0]
+
+
+def test_a_first_answer_has_the_seed_that_it_had_before_there_were_turns(student: Path, recorder: Recorder) -> None:
+    ask(student, [Question("gsm8k/7", 3, prompt="x")], seed=5)
+    digest = hashlib.sha256(b"5/gsm8k/7/3").digest()
+    assert recorder.parameters[0].seed == int.from_bytes(digest[:4], "little")
 
 
 def test_the_end_mark_is_not_text(student: Path, recorder: Recorder) -> None:

@@ -186,6 +186,7 @@ def test_the_identity_is_what_changes_samples(student: Path) -> None:
         "weights": base["weights"], "chat_format": None, "backend": "auto", "precision": "auto", "temperature": 0.0,
         "top_p": 1.0, "top_k": 0, "seed": None,
     }  # fmt: skip
+    assert identity(temperature=0.0) == base
     assert identity(workers=2) == base
     assert identity(batch_tokens=100) == base
     assert identity(seed=4) == base  # greedily, no number is drawn

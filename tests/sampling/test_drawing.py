@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from evolray.config import SamplingConfig
+from evolray.records import Turn
 from evolray.sampling.models.drawing import draw, random_of
 from evolray.sampling.questions import Question
 
@@ -62,11 +63,17 @@ def test_a_row_draws_the_same_whatever_is_beside_it() -> None:
     assert together == apart
 
 
-def test_seed_question_and_sample_each_make_another_row() -> None:
+def test_seed_question_sample_and_turn_each_make_another_row() -> None:
     rows = [random_of(0, Question("q", 0)), random_of(1, Question("q", 0)), random_of(0, Question("p", 0)),
-            random_of(0, Question("q", 1))]  # fmt: skip
-    assert len({row.random() for row in rows}) == 4
+            random_of(0, Question("q", 1)), random_of(0, Question("q", 0), 2), random_of(0, Question("q", 0), 3),
+            random_of(0, Question("q/0", 2)), random_of(0, Question("q/0, turn 2", 0))]  # fmt: skip
+    assert len({row.random() for row in rows}) == 8
     assert random_of(0, Question("q", 0)).random() == random_of(0, Question("q", 0)).random()
+
+
+def test_a_first_turn_draws_what_it_drew_before_there_were_turns() -> None:
+    question = Question("gsm8k/7", 3, follow_ups=("And?",), messages=(Turn("user", "How many?"),))
+    assert random_of(5, question).random() == Random("5/gsm8k/7/3").random()
 
 
 def test_the_end_of_the_range_draws_a_token_that_has_weight() -> None:

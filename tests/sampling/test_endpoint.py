@@ -1,28 +1,28 @@
 """An endpoint as a sampler: every question becomes a sample, failed ones with a cause, and nothing is asked twice."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from evolray.config import SamplerConfig, from_mapping
 from evolray.errors import BudgetError, EndpointError, UserError
 from evolray.method.teacher import Call, Completion, TeacherError
 from evolray.pool.layout import Folder, open_folder, shards_in
 from evolray.records import Turn
 from evolray.sampling.endpoint import EndpointSampler
-from evolray.sampling.questions import SAMPLED, Question, Sample, read_samples, write_questions
+from evolray.sampling.questions import SAMPLED, Question, Sample, write_questions
 from evolray.sampling.sampler import Sampling
 from evolray.teachers.endpoint import teacher as endpoint_teacher
 from evolray.teachers.scripted import Answer
 from evolray.teachers.simulated.server import fetch, running
 from evolray.teachers.simulated.settings import ServerSettings
 from tests.engine.in_process import in_place_of_ray
+from tests.sampling.served import PER_SHARD, Asked, run, sampler, samples
 
-SHARDS, PER_SHARD = 3, 8
+SHARDS = 3
 QUESTIONS = SHARDS * PER_SHARD
 
 
@@ -53,45 +53,13 @@ def question(shard: int, n: int) -> Question:
     return replace(one, messages=(Turn("user", text),)) if problem < 2 else replace(one, prompt=f"{text}\nAnswer:")
 
 
-def sampler(script: Any = None, **settings: Any) -> EndpointSampler:
-    base = {"endpoint.kind": "scripted" if script else "simulated", "engine.shard_size": PER_SHARD}
-    values = base | {key.replace("__", "."): value for key, value in settings.items()}
-    return EndpointSampler(from_mapping(SamplerConfig, values), script)
-
-
 def at(url: str, **settings: Any) -> EndpointSampler:
     where = {"endpoint__kind": "endpoint", "endpoint__model": "simulated", "endpoint__base_url": url}
     return sampler(**where | settings)
 
 
-def run(one: EndpointSampler, folder: Folder, shards: Sequence[int] = range(SHARDS)) -> list[Sampling]:
-    shown: list[Sampling] = []
-    one.run(folder, shards, shown.append)
-    return shown
-
-
-def samples(folder: Folder) -> list[Sample]:
-    return [sample for shard in shards_in(folder, SAMPLED) for sample in read_samples(folder, shard)]
-
-
 def unsampled(folder: Folder) -> list[int]:
     return [shard for shard in range(SHARDS) if shard not in shards_in(folder, SAMPLED)]
-
-
-@dataclass
-class Asked:
-    """A script that notes its calls."""
-
-    answer: Callable[[Call], Answer] = lambda call: Completion(f"It is {call.root_id}.", "stop", 10, 5, "served")
-    calls: list[Call] = field(default_factory=list)
-
-    def __call__(self, call: Call) -> Answer:
-        self.calls.append(call)
-        return self.answer(call)
-
-    @property
-    def names(self) -> Counter[tuple[str, int]]:
-        return Counter((call.root_id, call.attempt) for call in self.calls)
 
 
 # --- samples ----------------------------------------------------------------------------------------------------------

@@ -18,9 +18,11 @@ from evolray.teachers.simulated.settings import ServerSettings
 
 pytestmark = pytest.mark.slow
 
-SHARDS, PER_SHARD, IN_FLIGHT = 8, 50, 32
+SHARDS, PER_SHARD, IN_FLIGHT = 8, 40, 32
 QUESTIONS = SHARDS * PER_SHARD
+CALLS = QUESTIONS * 3 // 2  # every other question is a conversation of two turns
 INTERRUPTED = 130
+MORE = ("Who lives there?",)
 
 PROGRAM = """
 import json, sys
@@ -55,7 +57,8 @@ def folder(tmp_path: Path) -> Folder:
     folder.write("run.yaml", b"")
     for shard in range(SHARDS):
         rows = [
-            Question(f"{shard}-{n}", 0, (Turn("user", f"Describe harbour {shard}-{n}."),)) for n in range(PER_SHARD)
+            Question(f"{shard}-{n}", 0, (Turn("user", f"Describe harbour {shard}-{n}."),), follow_ups=MORE[: n % 2])
+            for n in range(PER_SHARD)
         ]
         write_questions(folder, shard, rows)
     return folder
@@ -87,30 +90,31 @@ def assert_whole(folder: Folder) -> None:
     found = [sample for shard in range(SHARDS) for sample in read_samples(folder, shard)]
     assert len({sample.id for sample in found}) == len(found) == QUESTIONS
     assert all(sample.text and not sample.cause for sample in found)
+    assert sum(len(sample.earlier) for sample in found) == CALLS - QUESTIONS
 
 
 def test_kill_the_driver(endpoint: str, folder: Folder) -> None:
     fetch(endpoint, "reset")
     driver = start(folder, endpoint)
-    wait_for_answers(endpoint, int(0.5 * QUESTIONS), lambda: driver.poll() is None)
+    wait_for_answers(endpoint, CALLS // 2, lambda: driver.poll() is None)
     driver.kill()
     driver.communicate()
     finish(folder, endpoint)
     assert_whole(folder)
-    assert fetch(endpoint, "stats")["requests"] <= QUESTIONS + IN_FLIGHT
+    assert fetch(endpoint, "stats")["requests"] <= CALLS + IN_FLIGHT
 
 
 def test_kill_an_actor(endpoint: str, folder: Folder) -> None:
     fetch(endpoint, "reset")
     driver = start(folder, endpoint)
-    wait_for_answers(endpoint, QUESTIONS // 2, lambda: driver.poll() is None)
+    wait_for_answers(endpoint, CALLS // 2, lambda: driver.poll() is None)
     actors = [child for child in psutil.Process(driver.pid).children(recursive=True) if "MapWorker" in child.name()]
     assert len(actors) == 1
     actors[0].kill()
     output, _ = driver.communicate()
     assert driver.returncode == 0, output
     assert_whole(folder)
-    assert fetch(endpoint, "stats")["requests"] <= QUESTIONS + IN_FLIGHT
+    assert fetch(endpoint, "stats")["requests"] <= CALLS + IN_FLIGHT
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -118,7 +122,7 @@ def test_interrupt_the_driver(number: signal.Signals, endpoint: str, folder: Fol
     """What is in flight gets a moment to be answered, so that nothing at all is paid twice."""
     fetch(endpoint, "reset")
     driver = start(folder, endpoint)
-    wait_for_answers(endpoint, QUESTIONS // 2, lambda: driver.poll() is None)
+    wait_for_answers(endpoint, CALLS // 2, lambda: driver.poll() is None)
     driver.send_signal(number)
     output, _ = driver.communicate()
     assert driver.returncode == INTERRUPTED, output
@@ -126,4 +130,4 @@ def test_interrupt_the_driver(number: signal.Signals, endpoint: str, folder: Fol
     assert len(shards_in(folder, SAMPLED)) < SHARDS
     finish(folder, endpoint)
     assert_whole(folder)
-    assert fetch(endpoint, "stats")["requests"] <= QUESTIONS + 2  # a call may take longer than that moment
+    assert fetch(endpoint, "stats")["requests"] <= CALLS + 2  # a call may take longer than that moment

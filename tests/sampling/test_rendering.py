@@ -76,6 +76,33 @@ def test_an_input_goes_where_the_template_has_a_place_for_it() -> None:
     assert rendered(question, words).text == "[user] Sum up.\n1 2 3\n>"
 
 
+@pytest.mark.parametrize("chat_format", [*FORMATS])
+def test_a_later_turn_follows_all_that_was_said(chat_format: str) -> None:
+    words = tiny.tokenizer(chat_format=chat_format)
+    question = Question("q", 0, tiny.said("Name a tree."), follow_ups=("And?", "More?"))
+    found = Renderer(words, None)(question, ["Oak.", "Ash."])
+    turns = [*question.messages, Turn("assistant", "Oak."), *tiny.said("And?"), Turn("assistant", "Ash."),
+             *tiny.said("More?")]  # fmt: skip
+    assert isinstance(found, Rendered)
+    assert (found.text, found.turn) == (rendered(Question("q", 0, tuple(turns)), words).text, 3)
+    assert rendered(question, words).turn == 1
+
+
+def test_an_input_stays_with_its_message_in_later_turns() -> None:
+    question = Question("q", 0, tiny.said("Sum up."), given_input="1 2 3", follow_ups=("And again?",))
+    found = Renderer(tiny.words(), None)(question, ["6"])
+    assert isinstance(found, Rendered)
+    assert found.text.endswith(
+        "### Instruction:\nSum up.\n\n### Input:\n1 2 3\n\n### Response:6</s>\n\n### Instruction:\nAnd again?"
+        "\n\n### Response:"
+    )
+    words = tiny.tokenizer(chat_format=None)
+    words.chat_template = PLAIN
+    found = Renderer(words, None)(question, ["6"])
+    assert isinstance(found, Rendered)
+    assert found.text == "[user] Sum up.\n1 2 3\n[assistant] 6\n[user] And again?\n>"
+
+
 def test_a_conversation_without_a_template_is_refused() -> None:
     with pytest.raises(UserError, match=r"no chat template, so conversations cannot be put to it\. Choose prompt=p"):
         render(Question("q", 0, tiny.said("Hi")), tiny.tokenizer(chat_format=None))

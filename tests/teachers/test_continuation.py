@@ -57,9 +57,16 @@ def test_a_conversation_goes_to_chat_completions_with_the_system_message() -> No
 
 @pytest.mark.parametrize("call", [TEXT, CHAT], ids=["text", "chat"])
 def test_what_the_call_says_goes_before_what_the_endpoint_says(call: Call) -> None:
-    own = Call(call.purpose, call.root_id, 0, call.messages, 3, call.prompt, max_tokens=7, stop=("\nclass", "\ndef"))
-    _, body = sent(own, max_tokens=99, extra_body={"stop": ["other"], "top_k": 5})
-    assert (body["max_tokens"], body["stop"], body["top_k"]) == (7, ["\nclass", "\ndef"], 5)
+    own = Call(call.purpose, call.root_id, 0, call.messages, 3, call.prompt, 7, ("\nclass", "\ndef"), 0.0)
+    _, body = sent(own, max_tokens=99, temperature=0.3, extra_body={"stop": ["other"], "top_k": 5})
+    assert (body["max_tokens"], body["stop"], body["temperature"]) == (7, ["\nclass", "\ndef"], 0.0)
+    assert body["top_k"] == 5
+
+
+@pytest.mark.parametrize("call", [TEXT, CHAT], ids=["text", "chat"])
+def test_a_call_without_a_temperature_has_the_endpoint_s(call: Call) -> None:
+    assert sent(call, temperature=0.3)[1]["temperature"] == 0.3
+    assert "temperature" not in sent(call, temperature=None)[1]
 
 
 def test_without_a_limit_anywhere_none_is_sent() -> None:
