@@ -1,0 +1,172 @@
+"""lm-eval itself, on a tiny checkpoint and local task files: what it gives is what its own command line gives."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from evolray.config import WorkersConfig
+from evolray.config.judge import LmEvalConfig
+from evolray.errors import EndpointError, UserError
+from evolray.evaluate.knowledge.benchmarks import KNOWLEDGE_BENCHMARKS, find_knowledge
+from evolray.evaluate.knowledge.run import run_knowledge
+from evolray.evaluate.knowledge.source import CheckpointSource, EndpointSource, ModelSource
+from evolray.pool.layout import LocalFolder
+from evolray.sampling.resolve import resolve
+from tests.evaluate.knowledge import tasks
+from tests.evaluate.knowledge.server import serving
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("local_ray", "offline")]
+
+WORKERS = WorkersConfig(device="cpu", cpus=1)
+BATCH = 4
+
+
+@pytest.fixture
+def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture(scope="module")
+def student(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tasks.save_student(tmp_path_factory.mktemp("student") / "tiny", begin="<s>")
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tasks.write_all(tmp_path_factory.mktemp("tasks"))
+
+
+def checkpoint(student: Path) -> CheckpointSource:
+    return CheckpointSource(resolve(str(student)))
+
+
+def endpoint(url: str, student: Path, retries: int = 4) -> EndpointSource:
+    return EndpointSource(url, "tiny", "TEST_KEY", str(student), max_in_flight=4, retries=retries)
+
+
+def run(place: Path, source: ModelSource, files: Path, name: str, limit: int | None = None) -> dict[str, Any]:
+    benchmark = find_knowledge(name)
+    assert benchmark
+    settings = LmEvalConfig(batch_size=BATCH)
+    return run_knowledge(
+        LocalFolder(str(place)), benchmark, source, settings, str(files), limit, WORKERS, lambda line: None
+    )
+
+
+def by_command_line(place: Path, student: Path, files: Path, task: str, shots: int) -> Mapping[str, Any]:
+    """lm-eval's results as it writes them."""
+    arguments = [
+        "--model", "hf", "--model_args", f"pretrained={student},dtype=float32", "--device", "cpu", "--tasks", task,
+        "--num_fewshot", str(shots), "--batch_size", str(BATCH), "--include_path", str(files), "--output_path",
+        str(place / f"{task}.json"),
+    ]  # fmt: skip
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
+    command = [sys.executable, "-m", "lm_eval", "run", *arguments]
+    done = subprocess.run(command, cwd=files, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    (written,) = place.glob(f"{task}*.json")
+    read: Mapping[str, Any] = json.loads(written.read_text())
+    return read
+
+
+@pytest.mark.parametrize("name", KNOWLEDGE_BENCHMARKS)
+def test_scores_are_those_of_the_command_line(tmp_path: Path, student: Path, files: Path, name: str) -> None:
+    benchmark = KNOWLEDGE_BENCHMARKS[name]
+    entry = run(tmp_path / "run", checkpoint(student), files, name)
+    kept = json.loads((tmp_path / "run" / benchmark.folder / "results.json").read_text())["lm_eval"]
+    theirs = by_command_line(tmp_path, student, files, benchmark.task, benchmark.shots or 0)
+    for part in ("results", "n-shot", "n-samples", "versions"):
+        assert kept[part] == theirs[part], part
+    scores = theirs["results"][benchmark.task]
+    assert entry["score"] == round(100 * scores[f"{benchmark.metric},none"], 2)
+    assert (entry["shots"], entry["rules"]["truncated"]) == (benchmark.shots, 0)
+
+
+def test_every_question_is_kept_with_what_decided_it(tmp_path: Path, student: Path, files: Path) -> None:
+    entry = run(tmp_path, checkpoint(student), files, "mmlu")
+    rows = pq.read_table(tmp_path / "knowledge" / "mmlu" / "samples.parquet").to_pylist()
+    assert len(rows) == entry["total"] == 4 + 7 + 10
+    assert set(entry["groups"]) == {"field", "subtask"}
+    assert [(name, one["total"]) for name, one in entry["groups"]["subtask"].items()] == [
+        ("anatomy", 4), ("law", 10), ("virology", 7),
+    ]  # fmt: skip
+    assert sorted(entry["groups"]["field"]) == ["humanities", "other", "stem"]
+    for row in rows:
+        assert row["choices"] == [" A", " B", " C", " D"]
+        assert row["prompt"].count("Answer:") == 6  # five examples and the question
+        assert row["log_likelihoods"][row["prediction"]] == max(row["log_likelihoods"])
+        assert row["correct"] == (str(row["prediction"]) == row["gold"])
+    right = sum(row["correct"] for row in rows)
+    assert entry["outcomes"] == {"passed": right, "wrong": len(rows) - right}
+    assert entry["score"] == round(100 * right / len(rows), 2)
+
+
+def test_predictions_of_normalised_accuracy(tmp_path: Path, student: Path, files: Path) -> None:
+    for name in ("arc_challenge", "hellaswag"):
+        entry = run(tmp_path, checkpoint(student), files, name)
+        rows = pq.read_table(tmp_path / "knowledge" / name / "samples.parquet").to_pylist()
+        assert (len(rows), entry["metric"]) == (8, "normalised accuracy")
+        assert all(row["correct"] == (str(row["prediction"]) == row["gold"]) for row in rows)
+
+
+def test_an_endpoint_gives_the_scores_of_its_checkpoint(
+    tmp_path: Path, student: Path, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEST_KEY", "sk-not-to-be-seen")
+    with serving(student, fails=7, key="sk-not-to-be-seen") as server:
+        source = endpoint(server.url, student)
+        for name in ("mmlu", "truthfulqa"):
+            entry = run(tmp_path / "endpoint", source, files, name)
+            loaded = run(tmp_path / "checkpoint", checkpoint(student), files, name)
+            same = ("score", "low", "high", "total", "groups", "outcomes", "shots", "metric")
+            assert [entry.get(one) for one in same] == [loaded.get(one) for one in same]
+            assert entry["rules"] == loaded["rules"] | {"max_length": tasks.POSITIONS - 1}
+        answered = server.answered
+        assert answered >= 21 * 4 + 8 * 4 and server.asked > answered  # some were refused, and asked again
+        run(tmp_path / "endpoint", source, files, "mmlu")
+        assert server.answered == answered
+    for path in (tmp_path / "endpoint").rglob("*.*"):
+        assert b"sk-not-to-be-seen" not in path.read_bytes(), path
+
+
+def test_answers_are_kept_when_an_endpoint_goes_away(tmp_path: Path, student: Path, files: Path) -> None:
+    with serving(student, fails=20) as server:  # the one after 19 is not asked again
+        with pytest.raises(EndpointError, match=r"500.*goes on from there"):
+            run(tmp_path, endpoint(server.url, student, retries=0), files, "mmlu")
+    with serving(student) as server:
+        entry = run(tmp_path, endpoint(server.url, student), files, "mmlu")
+        assert entry["total"] == 21
+        assert 1 + 84 - 19 <= server.answered < 1 + 84 - 10  # the first question of all is not kept
+
+
+def test_an_endpoint_without_log_probabilities(tmp_path: Path, student: Path, files: Path) -> None:
+    with serving(student, echoes=False) as server:
+        with pytest.raises(UserError, match="do not hold a log-probability for each token of the prompt"):
+            run(tmp_path, endpoint(server.url, student), files, "mmlu")
+    with serving(student, key="another") as server:
+        with pytest.raises(EndpointError, match="401"):
+            run(tmp_path, endpoint(server.url, student), files, "mmlu")
+
+
+def test_a_template_cannot_leave_the_sandbox(tmp_path: Path, student: Path) -> None:
+    hostile = tasks.ARC.replace("Question: {{question}}", "{{ question.__class__.__mro__ }}")
+    files = tasks.write_all(tmp_path / "tasks")
+    (files / "arc" / "arc_challenge.yaml").write_text(hostile)
+    with pytest.raises(Exception, match="is unsafe"):
+        run(tmp_path / "run", checkpoint(student), files, "arc_challenge")
+
+
+def test_other_tasks_have_their_own_shots_and_metric(tmp_path: Path, student: Path, files: Path) -> None:
+    entry = run(tmp_path, checkpoint(student), files, "lm_eval:hellaswag", limit=3)
+    assert (entry["total"], entry["shots"], entry["metric"]) == (3, 0, "normalised accuracy")
+    assert (tmp_path / "knowledge" / "lm_eval_hellaswag" / "results.json").exists()
+    with pytest.raises(UserError, match="no task or group named nothing"):
+        run(tmp_path, checkpoint(student), files, "lm_eval:nothing")
