@@ -18,13 +18,20 @@ from evolray.pool.manifest import MANIFEST, Manifest
 from evolray.pool.pool import Pool
 from evolray.refine import manifest as refinings
 from evolray.refine.manifest import RefineManifest
+from evolray.score_views import ESCAPED, scores_view
 from evolray.sweep import results as sweeps
 from evolray.train import manifest as trainings
 from evolray.train.manifest import TrainManifest
 
+__all__ = [
+    "evaluate_view", "lineage_view", "refine_view", "run_view", "samples_view", "scores_view", "status_view",
+    "train_view",
+]  # fmt: skip
+
 STALE_SECONDS = 30.0  # a running run writes its manifest every few seconds
-ESCAPED = {code: f"\\x{code:02x}" for code in (*range(9), *range(11, 32), *range(127, 160))}  # all but tab and newline
 STYLES = {"kept": "green", "eliminated": "yellow", "failed": "red"}
+OUTCOMES = {"passed": "green", "win": "green", "tie": "", "scored": "", "no_verdict": "yellow"}
+"""Of a sample; all others are red."""
 
 
 def status_view(run: str) -> RenderableType:
@@ -87,46 +94,16 @@ def evaluate_view(one: EvaluateManifest) -> RenderableType:
             f"{one.failed:,} failed, {one.graded:,} graded; {duration(one.seconds)} in all"
         )
     )
+    if one.to_judge and one.status != "complete":
+        tokens, cost = sum(one.judge_tokens.values()), f", cost {one.judge_cost:,.2f}" if one.judge_cost else ""
+        parts.append(Text(f"judge: {one.judged:,} of {one.to_judge:,} questions answered, {tokens:,} tokens{cost}"))
     if one.status == "complete":
         parts += ["", scores_view(one.run, evaluations.read_scores(open_folder(one.run)))]
     return Group(*parts)
 
 
-def scores_view(run: str, scores: dict[str, Any]) -> RenderableType:
-    """Scores with their intervals, by group where there are groups, and the rules they were made by."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for name in ("benchmark", "passed", "of", "score", "95 %", ""):
-        table.add_column(name, justify="left" if name in ("benchmark", "") else "right")
-    for entry in scores.values():
-        for k, at in entry["pass@k"].items():
-            counts = (f"{entry['passed']:,}", f"{entry['total']:,}") if k == "1" else ("", "")
-            table.add_row(Text(entry["title"]), *counts, *_score(at), f"pass@{k}")
-        if "base" in entry:
-            base = entry["base"]
-            counts = f"{base['passed']:,}", f"{base['total']:,}"
-            table.add_row(Text("  base tests alone"), *counts, *_score(base["pass@k"]["1"]), "pass@1", style="dim")
-        for column, groups in entry.get("groups", {}).items():
-            for group, one in groups.items():
-                counts = f"{one['passed']:,}", f"{one['total']:,}"
-                table.add_row(Text(f"  {column}: {group}"), *counts, *_score(one["pass@k"]["1"]), "", style="dim")
-    notes = [Text(line, style="dim") for entry in scores.values() for line in _how_scored(entry)]
-    return Group(Text(run, style="bold"), "", table, "", *notes, Text("All rules, limits and versions: scores.json"))
-
-
-def _score(at: dict[str, float]) -> tuple[str, str]:
-    return f"{at['score']:.2f}", f"{at['low']:.1f}-{at['high']:.1f}"
-
-
-def _how_scored(entry: dict[str, Any]) -> list[str]:
-    """The whole set of rules is in scores.json."""
-    outcomes = ", ".join(f"{name} {number:,}" for name, number in entry["outcomes"].items())
-    rules, prompt = entry["rules"], f"prompt {entry['prompt']}, " if entry["prompt"] else ""
-    graded = f"{prompt}extraction {rules['extraction']}, grader {rules['grader']}"
-    return [f"{entry['title']}: {outcomes}", f"  {entry['release']}; {graded}"]
-
-
 def samples_view(rows: Iterator[dict[str, Any]], problem: str | None, limit: int) -> RenderableType:
-    """Samples one below the other: what was graded, the verdict and why."""
+    """Samples one below the other: what was graded or judged, the verdict and why."""
     chosen = (row for row in rows if not problem or row["problem"] == problem or row["problem"].endswith(f"/{problem}"))
     shown: list[RenderableType] = []
     more = 0
@@ -136,12 +113,22 @@ def samples_view(rows: Iterator[dict[str, Any]], problem: str | None, limit: int
             continue
         head = Text.assemble(
             (f"{row['benchmark']} {row['problem']} #{row['sample']}  ", "bold"),
-            (row["outcome"], "green" if row["outcome"] == "passed" else "red"),
+            (row["outcome"], OUTCOMES.get(row["outcome"], "red")),
             (f"  base: {row['base']}" if row["base"] else ""),
         )
-        text = row["extracted"] or row["text"]
-        shown.append(Group(head, Text(_shorten(row["message"], 1000)), Text(_shorten(text, 3000), style="dim"), ""))
+        shown.append(Group(head, Text(_shorten(row["message"], 1000)), *_sampled(row), ""))
     return Group(*shown, Text(f"{more:,} more (--limit {limit + more})") if more else Text("" if shown else "none"))
+
+
+def _sampled(row: dict[str, Any]) -> list[Text]:
+    """What was graded; of a conversation all answers, turn by turn."""
+    earlier = row.get("earlier") or []
+    if not earlier:
+        return [Text(_shorten(row["extracted"] or row["text"], 3000), style="dim")]
+    parts = []
+    for turn, text in enumerate([*earlier, row["text"]], start=1):
+        parts += [Text(f"turn {turn}"), Text(_shorten(text, 3000), style="dim")]
+    return parts
 
 
 def train_view(one: TrainManifest) -> RenderableType:

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
+from evolray.evaluate.manifest import EvaluateManifest
 from evolray.pool.manifest import Manifest
-from evolray.views import lineage_view, run_view, samples_view, scores_view
+from evolray.views import evaluate_view, lineage_view, run_view, samples_view, scores_view
 
 ROOT = "0123456789abcdef"
 ACCOUNTS = [
@@ -160,3 +161,169 @@ def test_scores_show_intervals_groups_and_rules() -> None:
     assert ["base", "tests", "alone", "2", "4", "50.00", "15.0-85.0", "pass@1"] in lines
     assert ["level:", "Level", "1", "2", "4", "50.00", "15.0-85.0"] in lines
     assert "MATH: passed 2, wrong 2".split() in lines
+
+
+# --- judged benchmarks and those of lm-eval ---
+
+
+def at(score: float | None, low: float | None = None, high: float | None = None, **more: Any) -> dict[str, Any]:
+    return {"score": score, "low": low, "high": high, **more}
+
+
+def skills(number: int) -> dict[str, Any]:
+    """Skill 0 is the best."""
+    return {f"Skill {n}": at(100.0 - n, 90.0 - n, 110.0 - n, total=7) for n in range(number)}
+
+
+def wizard_eval(**changes: Any) -> dict[str, Any]:
+    entry = {
+        "title": "WizardEval", "release": "WizardLM test set, 218 items", "metric": "relative score", "unit": "%",
+        **at(94.46, 91.7, 97.2), "total": 217, "judge": "gpt-4", "protocol": "two_scores", "baseline": "chatgpt",
+        "wins": 1, "ties": 157, "losses": 59, "win_rate": at(36.64, 33.2, 40.1), "model_sum": 1691.5,
+        "baseline_sum": 1790.0, "no_verdict": 0, "unanswered": 0, "unjudged": 0,
+        "verdicts": {"read": 436, "no_verdict": 0, "failed": 0},
+        "groups": {
+            "skill": skills(29), "split": {"easy (1-7)": at(94.0, 91.0, 97.0, total=155), "hard (8-10)": at(96.0)},
+        },
+    }  # fmt: skip
+    return {**entry, **changes}
+
+
+def lines_of(*entries: dict[str, Any], width: int = 100) -> list[str]:
+    view = scores_view("runs/a", {str(n): entry for n, entry in enumerate(entries)})
+    return [" ".join(line.split()) for line in printed(view, width).splitlines()]
+
+
+def test_a_judged_score_says_its_unit_its_judge_and_what_was_won() -> None:
+    lines = lines_of(wizard_eval())
+    assert "benchmark of score 95 %" in lines  # nothing is "passed"
+    assert "WizardEval 217 94.46 91.7-97.2 % relative score" in lines
+    assert "split: easy (1-7) 155 94.00 91.0-97.0" in lines
+    assert "split: hard (8-10) 96.00" in lines
+    assert "WizardEval: judge gpt-4, baseline chatgpt, protocol two_scores" in lines
+    assert "1 win, 157 ties, 59 losses; win rate 36.64 % (33.2-40.1); sums of scores 1,692 : 1,790" in lines
+
+
+def test_of_many_groups_the_best_and_the_worst_are_shown() -> None:
+    lines = lines_of(wizard_eval())
+    first = lines.index("skill: Skill 0 7 100.00 90.0-110.0")
+    assert lines[first + 4].startswith("skill: Skill 4 ") and lines[first + 6].startswith("skill: Skill 24 ")
+    assert lines[first + 5] == "… 19 of 29 skills in between"
+    assert lines[first + 10].startswith("skill: Skill 28 ") and lines[-1].endswith("evolray board")
+    assert lines.index("split: easy (1-7) 155 94.00 91.0-97.0") < first
+    assert len([line for line in lines_of(wizard_eval(groups={"skill": skills(12)})) if "skill:" in line]) == 12
+
+
+def test_a_mean_score_of_ten_has_two_digits_throughout() -> None:
+    entry = {
+        "title": "MT-Bench", "release": "MT-Bench", "metric": "mean score", "unit": "of 10", **at(6.43, 6.1, 6.752),
+        "total": 160, "judge": "gpt-4", "protocol": "single", "baseline": None,
+        "groups": {"turn": {"1": at(6.8, 6.5, 7.1, total=80)}},
+    }  # fmt: skip
+    lines = lines_of(entry)
+    assert "MT-Bench 160 6.43 6.10-6.75 of 10, mean score" in lines
+    assert "turn: 1 80 6.80 6.50-7.10" in lines
+    assert "MT-Bench: judge gpt-4, protocol single" in lines
+
+
+def test_a_score_that_nobody_could_read_is_none() -> None:
+    lines = lines_of(wizard_eval(**at(None), win_rate=at(None), model_sum=None, groups={"split": {"a": at(None)}}))
+    assert "WizardEval 217 none % relative score" in lines and "split: a none" in lines
+    assert "1 win, 157 ties, 59 losses" in lines
+
+
+def test_what_a_score_may_be_wrong_by_is_told_in_yellow() -> None:
+    entry = wizard_eval(unanswered=2, no_verdict=3, verdicts={"read": 1, "no_verdict": 3, "failed": 4})
+    said = "2 unanswered (counted as the worst), 3 without a verdict that could be read, 4 calls of the judge failed"
+    assert said in lines_of(entry, width=140)
+    out = io.StringIO()
+    Console(file=out, width=140, force_terminal=True).print(scores_view("runs/a", {"wizard_eval": entry}))
+    assert f"\x1b[33m{said}" in out.getvalue()
+    assert not any("unanswered" in line or "verdict" in line for line in lines_of(wizard_eval()))
+
+
+@pytest.mark.parametrize(
+    ("protocol", "bias", "said"),
+    [
+        ("two_scores", 0.84, "first shown favoured by 0.8 points"),
+        ("two_scores", -1.2, "second shown favoured by 1.2 points"),
+        ("two_scores", 0.01, "neither place is favoured"),
+        ("ranking", 0.2, "first shown wins 60 % (50 without a bias)"),
+    ],
+)
+def test_how_far_a_judge_can_be_trusted(protocol: str, bias: float, said: str) -> None:
+    reliability = {
+        "position": {"pairs": 218, "agreement": at(71.1), "first_wins": at(60.4), "bias": at(bias)},
+        "self_consistency": {"pairs": 436, "same": at(88.0), "score_sd": 0.44},
+        "labels": {"source": "people.csv", "items": 100, "left_out": 3, "agree": 66.0, "kappa": 0.451},
+    }
+    lines = lines_of(wizard_eval(protocol=protocol, reliability=reliability))
+    assert f"both orders agree on 71 % of 218; {said}" in lines
+    spread = "; scores scatter by 0.44 points" if protocol == "two_scores" else ""
+    assert f"asked again, the judge says the same in 88 % of 436 pairs{spread}" in lines
+    assert "against 100 labels (people.csv): agrees with 66 %, kappa 0.45" in lines
+
+
+def test_ratings_agree_with_labels_by_rank() -> None:
+    labels = {"source": "people.csv", "items": 80, "spearman": 0.71, "difference": -0.4}
+    assert "against 80 labels (people.csv): spearman 0.71, rates 0.40 lower" in lines_of(
+        wizard_eval(reliability={"labels": labels})
+    )
+    nothing = {"source": "people.csv", "items": 0, "agree": None, "kappa": None}
+    assert "against 0 labels (people.csv): nothing in common" in lines_of(wizard_eval(reliability={"labels": nothing}))
+
+
+def test_a_length_controlled_win_rate_says_what_it_follows() -> None:
+    entry = wizard_eval(metric="win rate", protocol="ranking", standard_error=1.149)
+    found = at(44.05, 40.3, 47.8, standard_error=1.92, follows="Dubois et al. 2024, more or less")
+    lines = lines_of(entry | {"length_controlled": found}, width=140)
+    assert "1 win, 157 ties, 59 losses; standard error 1.15; sums of scores 1,692 : 1,790" in lines
+    assert (
+        "length-controlled win rate 44.05 % (40.3-47.8), standard error 1.92, after Dubois et al. 2024, more or less"
+    ) in lines
+    lines = lines_of(entry | {"length_controlled": at(None, reason="12 comparisons; at least 20 are needed")})
+    assert "no length-controlled win rate: 12 comparisons; at least 20 are needed" in lines
+
+
+def test_a_knowledge_benchmark_says_its_shots_and_folds_its_subtasks() -> None:
+    entry = {
+        "title": "MMLU", "metric": "accuracy", "unit": "%", **at(48.21, 47.4, 49.0), "total": 14_042, "shots": 5,
+        "task": "mmlu", "groups": {"subtask": skills(57)},
+    }  # fmt: skip
+    lines = lines_of(entry)
+    assert "MMLU 14,042 48.21 47.4-49.0 % accuracy" in lines
+    assert "… 47 of 57 subtasks in between" in lines
+    assert "MMLU: 5 shots, task mmlu of lm-eval" in lines
+    assert "MMLU: as many examples as its task says, task mmlu of lm-eval" in lines_of({**entry, "shots": None})
+
+
+def test_groups_come_from_files_and_cannot_move_the_cursor() -> None:
+    shown = printed(scores_view("runs/a", {"wizard_eval": wizard_eval(groups={"skill": {"\x1b[2Jx": at(1.0)}})}))
+    assert "skill: \\x1b[2Jx" in shown and "\x1b" not in shown
+
+
+def test_a_running_evaluation_shows_how_far_the_judge_is() -> None:
+    settings: dict[str, Any] = {
+        "model": "m", "benchmarks": ["mt_bench"], "questions": 80, "sampled": 80, "judged": 120, "to_judge": 160,
+        "judge_tokens": {"prompt": 200_000, "completion": 30_000}, "judge_cost": 7.8, "updated_at": time.time(),
+    }  # fmt: skip
+    shown = printed(evaluate_view(EvaluateManifest("runs/a", "running", **settings)))
+    assert "judge: 120 of 160 questions answered, 230,000 tokens, cost 7.80" in shown
+    assert "judge" not in printed(evaluate_view(EvaluateManifest("runs/a", "running", **{**settings, "to_judge": 0})))
+
+
+def test_a_conversation_is_shown_turn_by_turn_and_coloured_by_its_outcome() -> None:
+    row = {
+        "benchmark": "mt_bench", "problem": "81", "sample": 0, "outcome": "scored", "base": "", "extracted": "",
+        "text": "the second answer", "earlier": ["the first answer"], "message": "rated 8, 7",
+    }  # fmt: skip
+    assert printed(samples_view(iter([row]), None, 10)).split("\n")[:6] == [
+        "mt_bench 81 #0  scored", "rated 8, 7", "turn 1", "the first answer", "turn 2", "the second answer",
+    ]  # fmt: skip
+    colors = {"win": "32m", "tie": "", "scored": "", "loss": "31m", "no_verdict": "33m", "judge_failed": "31m"}
+    for outcome, color in colors.items():
+        out = io.StringIO()
+        one = {**row, "outcome": outcome, "earlier": []}
+        Console(file=out, width=100, force_terminal=True).print(samples_view(iter([one]), None, 10))
+        assert (f"\x1b[{color}{outcome}" if color else f"#0  \x1b[0m{outcome}") in out.getvalue()
+        assert "turn 1" not in out.getvalue()
