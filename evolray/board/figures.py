@@ -10,6 +10,7 @@ They take what scores.json says, by model: of one benchmark, or `scores_bars` of
 which a notebook shows; nothing is written, and pyplot is left alone.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -101,9 +102,7 @@ def _kind(results: Mapping[str, Entry]) -> str:
 
 def _unused(benchmark: str, names: set[str]) -> str:
     """For a file's name and an element's id: letters, digits and - alone."""
-    plain = (
-        "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in benchmark)[:40] or "benchmark"
-    )
+    plain = re.sub(r"[^A-Za-z0-9]+", "-", benchmark)[:40].strip("-") or "benchmark"
     number, name = 1, plain
     while name in names:
         number += 1

@@ -41,7 +41,9 @@ def entry(model: str, title: str, score: float, half: float = 2.0, **more: Any) 
     }  # fmt: skip
 
 
-def judged(model: str, title: str, score: float, judge: str = "gpt-4", half: float = 2.0, **more: Any) -> dict[str, Any]:
+def judged(
+    model: str, title: str, score: float, judge: str = "gpt-4", half: float = 2.0, **more: Any
+) -> dict[str, Any]:
     rules = {"judge": judge, "order": "both"}
     return entry(model, title, score, half, judge=judge, rules=rules, no_verdict=0, unanswered=0, **more)
 

@@ -101,7 +101,8 @@ def _draw_panel(
     labels = [f"{_brief(name)}\n{total or ''}" for name, total in groups.items()]
     ax.set_xticks(range(len(groups)), labels, fontsize=FONTS - 1)
     ax.set_xlim(-0.6, len(groups) - 0.4)
-    ax.set_xlabel("difficulty, and how many" if kind == LEVELS else "easy and hard")
+    if kind == LEVELS:
+        ax.set_xlabel("difficulty, and how many")
     plain(ax, grid="y")
     for label in ax.get_yticklabels():
         label.set_color(SOFT)

@@ -60,7 +60,7 @@ def draw(results: Mapping[str, Entry]) -> "Figure":
         ax.set_ylim(len(shown) - 0.45, -0.75)
         ax.set_xlim(0, 100)
         ax.set_xticks([])
-        ax.set_title("win rate", loc="right", fontsize=FONTS - 1, fontweight="normal", color=SOFT, x=1.11, y=0.97)
+        ax.text(101.5, -0.62, "win rate", fontsize=FONTS - 1, color=SOFT, va="center")
         plain(ax)
         _key(figure)
         return mark(figure, remark(results, len(shown), sum(map(has_outcomes, results.values()))))

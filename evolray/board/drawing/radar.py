@@ -72,7 +72,7 @@ def draw(results: Mapping[str, Entry], kind: str, order: Sequence[str] = ()) -> 
         return nothing(title(kind), f"There are fewer than {FEWEST} of this kind to draw.")
     with look():
         is_wide = len(spokes) > MANY_SPOKES
-        figure = new_figure(7.0 if is_wide else 5.4, title(kind))
+        figure = new_figure(6.6 if is_wide else 5.0, title(kind))
         ax: PolarAxes = figure.add_subplot(projection="polar")  # type: ignore[assignment]
         angles = [2 * math.pi * at / len(spokes) for at in range(len(spokes))]
         handles = [
@@ -93,12 +93,15 @@ def _shown(results: Mapping[str, Entry], kind: str) -> dict[str, Entry]:
 
 
 def _spokes(results: Mapping[str, Entry], kind: str) -> dict[str, int]:
-    """Names with how many were judged, the most frequent first; those beyond MOST_SPOKES are left out."""
+    """Names with how many were judged, the most frequent first; those beyond MOST_SPOKES are left out.
+
+    Of equals, in the order of the file.
+    """
     totals: dict[str, int] = {}
     for entry in results.values():
         for name, value in by_group(entry, kind).items():
             totals[name] = max(totals.get(name, 0), value.total)
-    return dict(sorted(totals.items(), key=lambda pair: (-pair[1], pair[0]))[:MOST_SPOKES])
+    return dict(sorted(totals.items(), key=lambda pair: -pair[1])[:MOST_SPOKES])
 
 
 def _line(ax: "PolarAxes", angles: Sequence[float], values: Sequence[Value | None], at: int, model: str) -> "Artist":
@@ -108,8 +111,6 @@ def _line(ax: "PolarAxes", angles: Sequence[float], values: Sequence[Value | Non
         [*angles, angles[0]], [*radii, radii[0]], color=color(at), linewidth=1.8, linestyle=STYLES[at % len(STYLES)],
         marker=MARKERS[at % len(MARKERS)], markersize=4, label=model_name(model), zorder=4, clip_on=False,
     )  # fmt: skip
-    if not any(map(math.isnan, radii)):
-        ax.fill(angles, radii, color=color(at), alpha=0.06, linewidth=0, zorder=2)
     return line
 
 
@@ -133,15 +134,15 @@ def _rings(ax: "PolarAxes", results: Mapping[str, Entry], values: Sequence[Value
 
 
 def _name_spokes(ax: "PolarAxes", angles: Sequence[float], spokes: Mapping[str, int], size: float) -> None:
-    """Set beside the circle, towards the side on which they stand, so that none lies on its neighbour."""
-    names = [f"{shorten(name, 22)} ({total})" if total else shorten(name, 22) for name, total in spokes.items()]
-    ax.set_xticks(angles, names, fontsize=size, color=INK)
-    ax.tick_params(axis="x", pad=-1)
-    for label, angle in zip(ax.get_xticklabels(), angles, strict=True):
-        side = math.sin(angle)
-        label.set_horizontalalignment("center" if abs(side) < 0.1 else "left" if side > 0 else "right")
-        height = math.cos(angle)
-        label.set_verticalalignment("bottom" if height > 0.9 else "top" if height < -0.9 else "center")
+    """Beside the circle, towards the side on which they stand; farther out near the poles, where they lie close."""
+    ax.set_xticks(angles, [""] * len(angles))
+    for (name, total), angle in zip(spokes.items(), angles, strict=True):
+        side, height = math.sin(angle), math.cos(angle)
+        text = f"{shorten(name, 22)} ({total})" if total else shorten(name, 22)
+        ax.text(
+            angle, ax.get_ylim()[1] * (1.04 + 0.09 * height**8), text, fontsize=size, color=INK, va="center",
+            ha="center" if abs(side) < 0.1 else "left" if side > 0 else "right",
+        )  # fmt: skip
 
 
 def _baseline(ax: "PolarAxes", results: Mapping[str, Entry]) -> "Artist":

@@ -117,7 +117,7 @@ def add_key(figure: "Figure", handles: Sequence["Artist"]) -> None:
     """Below the figure, with as many columns as names of this length leave room for."""
     longest = max((len(str(one.get_label())) for one in handles), default=0)
     columns = max(1, min(len(handles), int(100 // (longest + 7))))
-    figure.legend(handles=handles, loc="outside lower center", ncols=columns)
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns, handlelength=2.6)
 
 
 def _score(entry: Entry) -> float:
