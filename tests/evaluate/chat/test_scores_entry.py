@@ -99,6 +99,15 @@ def test_without_a_verdict_there_is_no_score(protocol: str, verdicts: list[Verdi
     json.dumps(found, allow_nan=False)
 
 
+@pytest.mark.parametrize(
+    ("protocol", "verdict"),
+    [("single", chosen("a", "win")), ("pairwise", rated("a", 1, 7)), ("ranking", rated("a", 1, 7))],
+)
+def test_verdicts_of_another_kind_are_none(protocol: str, verdict: Verdict) -> None:
+    found = make_entry(judged([verdict]), protocol, {}, 1)
+    assert (found["score"], found["total"], found["no_verdict"]) == (None, 0, 1)
+
+
 @pytest.mark.parametrize("protocol", [*SCORINGS])
 def test_nothing_answered_at_all(protocol: str) -> None:
     found = make_entry(judged([], "ab", unanswered="ab"), protocol, {}, 2)

@@ -83,8 +83,12 @@ def combined(judged: Judged, orders: int) -> dict[str, dict[int, Combined]]:
 
 
 def items(judged: Judged, orders: int, worst: Combined) -> list[Item]:
-    """All that a score counts. A problem to which the model gave no answer counts as `worst` in every turn that is
-    judged of others, whatever verdicts there are on it: a score never rises because something went missing."""
+    """All that a score counts: ratings where the worst is one, else comparisons.
+
+    A problem to which the model gave no answer counts as `worst` in every turn that is judged of others, whatever
+    verdicts there are on it: a score never rises because something went missing.
+    """
+    counts = {SCORED} if worst.outcome == SCORED else POINTS.keys()
     found = combined(judged, orders)
     turns = sorted({turn for by_turn in found.values() for turn in by_turn}) or [1]
     listed = []
@@ -94,7 +98,7 @@ def items(judged: Judged, orders: int, worst: Combined) -> list[Item]:
         listed += [
             Item(problem, turn, one.outcome, one.model_score, one.baseline_score, is_answered)
             for turn, one in by_turn.items()
-            if one.outcome in READ
+            if one.outcome in counts
         ]
     return listed
 

@@ -3,7 +3,7 @@
 What a score counts is an item, a turn of a problem.
 
 total         items that count; those that the model did not answer as the worst there is
-no_verdict    items that do not: the judge did not answer, or could be read in no order, or in one of two only
+no_verdict    items that do not: the judge did not answer, or could not be read, or in one of two orders only
 unanswered    problems without an answer of the model's
 unjudged      problems that were answered, and on which there is no verdict of any kind
 verdicts      what the judge was asked, by what came of it
@@ -52,7 +52,7 @@ def make_entry(judged: Judged, protocol: str, groups: Groups, orders: int) -> En
     scoring = SCORINGS[protocol]
     counted = items(judged, orders, scoring.worst)
     entry: Entry = {"metric": scoring.metric, "unit": scoring.unit, **scoring.scores(counted)}
-    entry |= _counts(judged, orders)
+    entry |= _counts(judged, orders, sum(one.is_answered for one in counted))
     by_group = _by_group(counted, groups)
     if by_group:
         entry["groups"] = {
@@ -82,14 +82,14 @@ def label_agreement(judged: Judged, labels: Judged, protocol: str, orders: int) 
     return agreement(_outcomes(mine), _outcomes(theirs))
 
 
-def _counts(judged: Judged, orders: int) -> dict[str, Any]:
-    said = _said(judged, orders)
+def _counts(judged: Judged, orders: int, with_outcome: int) -> dict[str, Any]:
     answered = {one.id for one in judged.problems.all} - judged.unanswered
+    said = [problem for problem, _ in _said(judged, orders) if problem in answered]
     asked = Counter(one.outcome for one in judged.verdicts)
     return {
-        "no_verdict": sum(one.outcome not in READ for (problem, _), one in said.items() if problem in answered),
+        "no_verdict": len(said) - with_outcome,
         "unanswered": len(judged.problems.all) - len(answered),
-        "unjudged": len(answered - {problem for problem, _ in said}),
+        "unjudged": len(answered - {*said}),
         "verdicts": {
             "read": sum(asked[outcome] for outcome in READ), "no_verdict": asked[NO_VERDICT], "failed": asked[FAILED],
         },
@@ -118,7 +118,7 @@ def _by_group(counted: Sequence[Item], groups: Groups) -> dict[str, dict[str, li
     columns: dict[str, Callable[[Item], str]] = {}
     if len({one.turn for one in counted}) > 1:
         columns["turn"] = lambda item: str(item.turn)
-    columns |= {name: lambda item, of=of: of(item.problem) for name, of in groups.items()}  # type: ignore[misc]
+    columns |= {name: _of_problem(of) for name, of in groups.items()}
     found = {}
     for column, of in columns.items():
         members: dict[str, list[Item]] = defaultdict(list)
@@ -126,6 +126,10 @@ def _by_group(counted: Sequence[Item], groups: Groups) -> dict[str, dict[str, li
             members[of(item)].append(item)
         found[column] = dict(sorted(members.items(), key=lambda one: _as_sorted(one[0])))
     return found
+
+
+def _of_problem(group: Callable[[Problem], str]) -> Callable[[Item], str]:
+    return lambda item: group(item.problem)
 
 
 def _as_sorted(group: str) -> tuple[bool, int, str]:

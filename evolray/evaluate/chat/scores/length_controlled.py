@@ -5,8 +5,8 @@ logistic regression and then predict it with the difference in length set to 0, 
 
     chance of a win = logistic(model + length * tanh(difference / its standard deviation) + difficulty * instruction's)
 
-What is the same: the form above, lengths in characters, the deviation taken without centring the differences, draws as
-1/2. What differs, so that the figures are near to AlpacaEval's but not equal:
+What is the same: the form above, lengths in characters, differences that are divided by their standard deviation but
+not centred, draws as 1/2. What differs, so that the figures are near to AlpacaEval's but not equal:
 
 - AlpacaEval knows each instruction's difficulty, from one fit over its whole leaderboard, and ships the numbers. We
   have none unless they are given, so that the term is left out.

@@ -6,7 +6,7 @@ win rate         points (a win 1, a tie 1/2) over comparisons
 
 What is independent is the problem, not the turn: turns are summed by problem first. The standard error is that of the
 ratio estimator, linearised: with a_i over b_i of problem i and R = sum a / sum b, the residuals are d_i = a_i - R b_i,
-and the error is sqrt(n / (n - 1) * sum d_i^2) / sum b (Cochran, Sampling Techniques, 3rd edition 1977, section 2.11,
+and the error is sqrt(n / (n - 1) * sum d_i^2) / sum b (Cochran, Sampling Techniques, 3rd edition 1977, chapter 6,
 for a population without end). Where each b_i is 1 that is the sample's standard deviation over sqrt(n), which is
 AlpacaEval's standard error.
 """
