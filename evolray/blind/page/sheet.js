@@ -364,7 +364,7 @@
       waiting = letter;
       announce(`Answer ${letter}: press its rank, 1 to ${letters.length}.`);
       showRating();
-      byId(`answer-${letter}`).scrollIntoView({ block: "nearest" });
+      byId(`answer-${letter}`).querySelector(".head").scrollIntoView({ block: "nearest" });
       return true;
     }
     if (!/^\d$/.test(key)) return false;
@@ -441,6 +441,9 @@
   });
   window.addEventListener("beforeunload", (event) => { if (!isKept && !isExported) event.preventDefault(); });
 
+  new ResizeObserver(([header]) => {
+    document.documentElement.style.setProperty("--under-header", `${header.target.offsetHeight}px`);
+  }).observe(document.querySelector("header"));
   load();
   keep();
   showItem();
