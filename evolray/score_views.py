@@ -81,12 +81,12 @@ def _score(at: Entry, digits: int = 1) -> tuple[str, str]:
 
 
 def _digits(entry: Entry) -> int:
-    return 2 if entry.get("unit") == "of 10" else 1
+    return 1 if entry.get("unit", "%") == "%" else 2
 
 
 def _measure(entry: Entry) -> str:
     unit, metric = entry.get("unit", "%"), entry.get("metric", "")
-    return f"{unit}, {metric}" if unit == "of 10" else f"{unit} {metric}"
+    return f"{unit}, {metric}" if unit == "of 10" else f"{unit} {metric}".strip()
 
 
 def _number(number: int | None) -> str:
@@ -118,6 +118,8 @@ def _about_knowledge(entry: Entry) -> Iterator[RenderableType]:
     yield _dim(f"{entry['title']}: {examples}, task {entry.get('task', '')} of lm-eval")
     if entry.get("release"):
         yield _note(entry["release"])
+    if cut := (entry.get("rules") or {}).get("truncated"):
+        yield _note(f"{cut:,} requests were longer than the model takes, and lost their beginning", WARNING)
 
 
 def _about_judged(entry: Entry) -> Iterator[RenderableType]:
@@ -171,7 +173,7 @@ def _left_out(entry: Entry) -> list[str]:
     """What a score may be wrong by; nothing where all is well."""
     counts = {
         "unanswered (counted as the worst)": entry.get("unanswered", 0),
-        "without a verdict that could be read": entry.get("no_verdict", 0),
+        "without a verdict": entry.get("no_verdict", 0),
         "never judged": entry.get("unjudged", 0),
         "calls of the judge failed": (entry.get("verdicts") or {}).get("failed", 0),
     }

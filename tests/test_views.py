@@ -234,7 +234,7 @@ def test_a_score_that_nobody_could_read_is_none() -> None:
 
 def test_what_a_score_may_be_wrong_by_is_told_in_yellow() -> None:
     entry = wizard_eval(unanswered=2, no_verdict=3, verdicts={"read": 1, "no_verdict": 3, "failed": 4})
-    said = "2 unanswered (counted as the worst), 3 without a verdict that could be read, 4 calls of the judge failed"
+    said = "2 unanswered (counted as the worst), 3 without a verdict, 4 calls of the judge failed"
     assert said in lines_of(entry, width=140)
     out = io.StringIO()
     Console(file=out, width=140, force_terminal=True).print(scores_view("runs/a", {"wizard_eval": entry}))
@@ -294,6 +294,8 @@ def test_a_knowledge_benchmark_says_its_shots_and_folds_its_subtasks() -> None:
     assert "MMLU 14,042 48.21 47.4-49.0 % accuracy" in lines
     assert "… 47 of 57 subtasks in between" in lines
     assert "MMLU: 5 shots, task mmlu of lm-eval" in lines
+    cut = "12 requests were longer than the model takes, and lost their beginning"
+    assert cut in lines_of({**entry, "rules": {"truncated": 12}}) and cut not in lines
     assert "MMLU: as many examples as its task says, task mmlu of lm-eval" in lines_of({**entry, "shots": None})
 
 

@@ -45,4 +45,5 @@ def score_text(entry: Mapping[str, Any]) -> str:
     score, unit = entry.get("score", entry.get("pass@1")), entry.get("unit", "%")
     if score is None:
         return "no score"
-    return f"{score:.2f} {unit}" if unit == "of 10" else f"{score:.2f} {unit} {entry.get('metric', 'pass@1')}"
+    metric = "" if unit == "of 10" else entry.get("metric", "pass@1")
+    return " ".join(part for part in (f"{score:.2f}", unit, metric) if part)

@@ -5,11 +5,13 @@ Scores in different units, or of different things, never share an axis.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
-from evolray.sweep.rows import OF_TEN, Row
+from evolray.sweep.rows import OF_TEN, PERCENT, Row
 
 MOST_LINES = 4  # in one panel that all benchmarks share
+HUNDREDTHS = {PERCENT: 1.0, OF_TEN: 0.1}  # of the highest score there is
 UNBOUNDED = ("relative score",)  # a model may score more than the baseline
 Names = Mapping[tuple[tuple[str, Any], ...], int]
 
@@ -40,8 +42,8 @@ class Panel:
     @property
     def axis(self) -> str:
         """For example "pass@1 in %", "mean score of 10"."""
-        one = self.rows[0]
-        return f"{one.metric} {one.unit}" if one.unit == OF_TEN else f"{one.metric} in {one.unit}"
+        metric, unit = self.rows[0].metric, self.rows[0].unit
+        return f"{metric} in {unit}" if unit == PERCENT else f"{metric} {unit}".rstrip()
 
 
 def panels_of_lines(rows: Sequence[Row]) -> list[Panel]:
@@ -64,11 +66,11 @@ def panels_of_bars(rows: Sequence[Row]) -> list[Panel]:
 def limits(rows: Sequence[Row]) -> tuple[float, float]:
     """All intervals with some air, within the lowest and the highest score there is but for the air that marks need."""
     ends = [end for row in rows for end in (row.low, row.high, row.score) if end is not None]
-    percent = 0.1 if rows and rows[0].unit == OF_TEN else 1.0
-    low, high = min(ends, default=0.0), max(ends, default=100 * percent)
-    air = max(0.08 * (high - low), percent)
-    highest = float("inf") if any(row.metric in UNBOUNDED for row in rows) else 102 * percent
-    return max(low - air, -2 * percent), min(high + air, highest)
+    low, high = min(ends, default=0.0), max(ends, default=100.0)
+    hundredth = HUNDREDTHS.get(rows[0].unit if rows else PERCENT, abs(high) / 100 or 1.0)
+    air = max(0.08 * (high - low), hundredth)
+    is_bounded = all(row.unit in HUNDREDTHS and row.metric not in UNBOUNDED for row in rows)
+    return max(low - air, -2 * hundredth), min(high + air, 102 * hundredth if is_bounded else inf)
 
 
 def errors(rows: Sequence[Row]) -> list[list[float]]:

@@ -2,7 +2,8 @@
 
 The best of a benchmark has the highest score there; the best of all the highest mean over the benchmarks, among the
 checkpoints (with one and the same settings) that have a score for each of them. Scores of 10 count times 10 in a mean.
-Where the settings change what is measured, or who judges, there is no best. Of equals the earlier step counts.
+There is no best where the settings change what is measured, or who judges, nor of what is no score out of so many (a
+perplexity, of which less is more). Of equals the earlier step counts.
 """
 
 from collections import defaultdict
@@ -13,14 +14,14 @@ from typing import Any
 from evolray.sweep.grid import settings_text
 from evolray.sweep.records import Record
 
-OF_TEN = "of 10"
+PERCENT, OF_TEN = "%", "of 10"
 
 
 @dataclass(frozen=True)
 class Row:
-    """`score` in `unit` ("%" or "of 10"), with the bounds of a 95 % interval, None where there are none. `passed` and
-    `scores` (all of pass@k, by k) are graded benchmarks' alone. `unanswered`: questions that got no answer, or whose
-    answer could not be graded; `no_verdict`: what a judge was asked and did not decide."""
+    """`score` in `unit` ("%", "of 10", or "" for what is neither), with the bounds of a 95 % interval, None where there
+    are none. `passed` and `scores` (all of pass@k, by k) are graded benchmarks' alone. `unanswered`: questions that got
+    no answer, or whose answer could not be graded; `no_verdict`: what a judge was asked and did not decide."""
 
     cell: str
     checkpoint: str
@@ -52,12 +53,12 @@ class Row:
     @property
     def digits(self) -> int:
         """Behind the point, for people."""
-        return 2 if self.unit == OF_TEN else 1
+        return 1 if self.unit == PERCENT else 2
 
     @property
     def score_text(self) -> str:
         """For people: 41.5 %, 6.43 of 10."""
-        return "" if self.score is None else f"{self.score:.{self.digits}f} {self.unit}"
+        return "" if self.score is None else f"{self.score:.{self.digits}f} {self.unit}".rstrip()
 
     @property
     def settings_text(self) -> str:
@@ -108,7 +109,7 @@ def make_row(name: str, record: Record, scores: Mapping[str, Any] | None) -> Row
         low=one.get("low", first.get("low")),
         high=one.get("high", first.get("high")),
         metric=one.get("metric", "pass@1" if one else ""),
-        unit=one.get("unit", "%" if one else ""),
+        unit=one.get("unit", PERCENT if one else ""),
         judge=one.get("judge") or "",
         protocol=one.get("protocol") or "",
         passed=one.get("passed"),
@@ -117,7 +118,7 @@ def make_row(name: str, record: Record, scores: Mapping[str, Any] | None) -> Row
         title=one.get("title") or record.benchmark,
         model=record.model,
         unanswered=_unanswered(one),
-        no_verdict=one.get("no_verdict") or 0,
+        no_verdict=one.get("no_verdict", 0) + one.get("unjudged", 0),
         message=record.message,
     )
 
@@ -131,7 +132,7 @@ def find_best(rows: Sequence[Row]) -> Best:
     scored = [row for row in rows if row.score is not None]
     benchmarks = list(dict.fromkeys(row.benchmark for row in rows))
     by_benchmark = {name: [row for row in scored if row.benchmark == name] for name in benchmarks}
-    alike = {name: some for name, some in by_benchmark.items() if len({row.measured for row in some}) == 1}
+    alike = {name: some for name, some in by_benchmark.items() if _are_comparable(some)}
     best = {name: _first([[row] for row in some])[0] for name, some in alike.items()}
     if len(best) < len(benchmarks):
         return Best(best)
@@ -140,6 +141,10 @@ def find_best(rows: Sequence[Row]) -> Best:
         students[row.student].append(row)
     whole = [some for some in students.values() if {row.benchmark for row in some} == set(benchmarks)]
     return Best(best, tuple(_first(whole)))
+
+
+def _are_comparable(rows: Sequence[Row]) -> bool:
+    return len({row.measured for row in rows}) == 1 and rows[0].unit in (PERCENT, OF_TEN)
 
 
 def mean(rows: Sequence[Row]) -> float | None:

@@ -67,7 +67,7 @@ def _score(row: Row) -> list[str]:
     if row.score is None:
         return ["", "", ""]
     interval = "" if row.low is None or row.high is None else f"{row.low:.{row.digits}f} – {row.high:.{row.digits}f}"
-    return [f"{row.score:.{row.digits}f}", f"{row.unit} {row.metric}", interval]
+    return [f"{row.score:.{row.digits}f}", f"{row.unit} {row.metric}".strip(), interval]
 
 
 def _graded_columns(rows: Sequence[Row]) -> dict[str, Callable[[Row], str]]:

@@ -116,12 +116,13 @@ def test_results_say_their_scores_whatever_they_measure(tmp_path: Path) -> None:
             "mt_bench": {"metric": "mean score", "unit": "of 10", "score": 6.425},
             "wizard_eval": {"metric": "relative score", "unit": "%", "score": 101.4},
             "mbpp": {"pass@1": 50.0},
+            "lm_eval:wikitext": {"metric": "word_perplexity", "unit": "", "score": 12.3},
             "vicuna_bench": {"metric": "win rate", "unit": "%", "score": None},
         },
     )
     assert repr(found) == (
         f"Results({found.folder.url}: gsm8k 66.67 % pass@1, mt_bench 6.42 of 10, wizard_eval 101.40 % relative score, "
-        "mbpp 50.00 % pass@1, vicuna_bench no score)"
+        "mbpp 50.00 % pass@1, lm_eval:wikitext 12.30 word_perplexity, vicuna_bench no score)"
     )
 
 

@@ -186,6 +186,14 @@ def test_a_benchmark_measured_in_two_ways_has_two_panels() -> None:
     assert [ax.get_title(loc="left") for ax in visible(figure(rows))] == ["MT-Bench, mean score", "MT-Bench, win rate"]
 
 
+def test_what_is_neither_percent_nor_of_ten_has_an_axis_of_its_own() -> None:
+    rows = [judged("tiny", step, "wiki", 1000.0 / step, "word_perplexity", unit="") for step in (1, 100)]
+    (ax,) = visible(figure(rows))
+    assert ax.get_ylabel() == "word_perplexity, 95 % intervals"
+    assert ax.get_ylim()[0] < 6 and ax.get_ylim()[1] > 1004
+    assert legend(ax) == ["WIKI"]  # less is more: nothing is called the best
+
+
 def test_a_benchmark_that_only_a_checkpoint_without_steps_finished_has_its_level() -> None:
     rows = [*curve("tiny", "gsm8k", [10, 20]), judged("llama", None, "mt_bench", 6.0, "mean score")]
     _, panel = visible(figure(rows))

@@ -37,12 +37,12 @@ def test_a_row_holds_what_a_judge_found() -> None:
     entry = {
         "title": "MT-Bench", "metric": "mean score", "unit": "of 10", "score": 6.43, "low": None, "high": None,
         "total": 160, "judge": "gpt-4", "protocol": "single", "no_verdict": 3, "missing": 0, "failed": 2,
-        "unanswered": 1,
+        "unanswered": 1, "unjudged": 1,
     }  # fmt: skip
     found = make_row("cells/tiny-step-00000100/mt_bench", record, entry)
     assert (found.score_text, found.low, found.high, found.total) == ("6.43 of 10", None, None, 160)
     assert (found.metric, found.judge, found.protocol) == ("mean score", "gpt-4", "single")
-    assert (found.passed, found.scores, found.unanswered, found.no_verdict) == (None, {}, 1, 3)
+    assert (found.passed, found.scores, found.unanswered, found.no_verdict) == (None, {}, 1, 4)
 
 
 def test_scores_of_ten_count_times_ten_in_a_mean() -> None:
@@ -62,6 +62,13 @@ def test_what_was_measured_in_two_ways_has_no_best(differing: dict[str, str]) ->
     other = replace(one, settings={"way": 2}, **differing)  # type: ignore[arg-type]
     both = find_best([one, other, row("tiny", 100, "gsm8k", 50.0)])
     assert ([*both.benchmarks], both.overall) == (["gsm8k"], ())
+
+
+def test_what_is_no_score_out_of_so_many_has_no_best() -> None:
+    perplexity = replace(row("tiny", 100, "lm_eval:wikitext", 12.3), metric="word_perplexity", unit="")
+    assert perplexity.score_text == "12.30"
+    best = find_best([perplexity, row("tiny", 100, "gsm8k", 50.0)])
+    assert ([*best.benchmarks], best.overall) == (["gsm8k"], ())
 
 
 def test_a_cell_without_scores_is_a_row_too() -> None:
