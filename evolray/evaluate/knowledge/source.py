@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from evolray.config.endpoint import AUTO, EndpointConfig
@@ -72,11 +73,19 @@ def endpoint_source(endpoint: EndpointConfig, settings: LmEvalConfig) -> Endpoin
             "endpoint.base_url and endpoint.model are needed for knowledge benchmarks, for example "
             "endpoint.base_url=http://localhost:8000/v1 endpoint.model=NAME."
         )
+    tokenizer = settings.tokenizer or endpoint.model
+    if Path(tokenizer).expanduser().is_dir():
+        tokenizer = str(Path(tokenizer).expanduser().absolute())  # lm-eval works in a folder of its own
     in_flight = AUTO_IN_FLIGHT if endpoint.max_in_flight == AUTO else int(endpoint.max_in_flight)
     return EndpointSource(
-        endpoint.base_url.rstrip("/"), endpoint.model, endpoint.api_key_env, settings.tokenizer or endpoint.model,
-        in_flight, endpoint.max_retries, endpoint.timeout_seconds,
-    )  # fmt: skip
+        base_url=endpoint.base_url.rstrip("/"),
+        model=endpoint.model,
+        api_key_env=endpoint.api_key_env,
+        tokenizer=tokenizer,
+        max_in_flight=in_flight,
+        retries=endpoint.max_retries,
+        timeout_seconds=endpoint.timeout_seconds,
+    )
 
 
 def digest(described: Mapping[str, Any]) -> str:

@@ -130,6 +130,13 @@ def test_an_endpoint_from_the_config() -> None:
     assert endpoint_source(config, LmEvalConfig()).tokenizer == "m"
 
 
+def test_a_tokenizers_folder_is_found_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("words").mkdir()
+    config = EndpointConfig(base_url="http://localhost:8000/v1", model="m")
+    assert endpoint_source(config, LmEvalConfig(tokenizer="words")).tokenizer == str(tmp_path / "words")
+
+
 def test_what_is_finished_is_known_by_what_decides_it(tmp_path: Path) -> None:
     files, folder = str(tasks.write_all(tmp_path / "tasks")), LocalFolder(str(tmp_path / "run"))
     benchmark = KNOWLEDGE_BENCHMARKS["mmlu"]

@@ -13,7 +13,7 @@ import pytest
 
 from evolray.config import WorkersConfig
 from evolray.config.judge import LmEvalConfig
-from evolray.errors import EndpointError, UserError
+from evolray.errors import EndpointError, Interrupted, UserError
 from evolray.evaluate.knowledge.benchmarks import KNOWLEDGE_BENCHMARKS, find_knowledge
 from evolray.evaluate.knowledge.run import run_knowledge
 from evolray.evaluate.knowledge.source import CheckpointSource, EndpointSource, ModelSource
@@ -154,6 +154,19 @@ def test_an_endpoint_without_log_probabilities(tmp_path: Path, student: Path, fi
     with serving(student, key="another") as server:
         with pytest.raises(EndpointError, match="401"):
             run(tmp_path, endpoint(server.url, student), files, "mmlu")
+
+
+def test_an_interrupted_run_goes_on(tmp_path: Path, student: Path, files: Path) -> None:
+    def interrupt(line: str) -> None:
+        raise KeyboardInterrupt
+
+    arguments = checkpoint(student), LmEvalConfig(batch_size=BATCH), str(files), None, WORKERS
+    with pytest.raises(Interrupted, match="while lm-eval ran truthfulqa"):
+        run_knowledge(LocalFolder(str(tmp_path)), KNOWLEDGE_BENCHMARKS["truthfulqa"], *arguments, interrupt)
+    lines: list[str] = []
+    entry = run_knowledge(LocalFolder(str(tmp_path)), KNOWLEDGE_BENCHMARKS["truthfulqa"], *arguments, lines.append)
+    assert (entry["total"], entry["outcomes"]) == (8, {"scored": 8})
+    assert lines[0] in ("starting", "reading the tasks")
 
 
 def test_a_template_cannot_leave_the_sandbox(tmp_path: Path, student: Path) -> None:
