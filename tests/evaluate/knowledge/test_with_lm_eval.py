@@ -52,12 +52,19 @@ def endpoint(url: str, student: Path, retries: int = 4) -> EndpointSource:
     return EndpointSource(url, "tiny", "TEST_KEY", str(student), max_in_flight=4, retries=retries)
 
 
-def run(place: Path, source: ModelSource, files: Path, name: str, limit: int | None = None) -> dict[str, Any]:
+def run(place: Path, source: ModelSource, files: Path | None, name: str, limit: int | None = None) -> dict[str, Any]:
     benchmark = find_knowledge(name)
     assert benchmark
     settings = LmEvalConfig(batch_size=BATCH)
     return run_knowledge(
-        LocalFolder(str(place)), benchmark, source, settings, str(files), limit, WORKERS, lambda line: None
+        LocalFolder(str(place)),
+        benchmark,
+        source,
+        settings,
+        str(files) if files else None,
+        limit,
+        WORKERS,
+        lambda line: None,
     )
 
 
@@ -183,3 +190,8 @@ def test_other_tasks_have_their_own_shots_and_metric(tmp_path: Path, student: Pa
     assert (tmp_path / "knowledge" / "lm_eval_hellaswag" / "results.json").exists()
     with pytest.raises(UserError, match="no task or group named nothing"):
         run(tmp_path, checkpoint(student), files, "lm_eval:nothing")
+
+
+def test_lm_evals_own_tasks_need_the_hub(tmp_path: Path, student: Path) -> None:
+    with pytest.raises(UserError, match=r"cannot be loaded from lm-eval's own task.*set problems\.truthfulqa=FOLDER"):
+        run(tmp_path, checkpoint(student), None, "truthfulqa")
