@@ -29,8 +29,9 @@ TEXT_KEYS = ("text", "output", "response", "answer", "completion")
 NAME_KEYS = ("generator", "model_id", "model")
 _NO_ANSWERS = frozenset(
     {
-        *ID_KEYS, *PLACE_KEYS, *INSTRUCTION_KEYS, *NAME_KEYS, "input", "prompt", "question", "category", "Skill", "Difficulty",
-        "dataset", "datasplit", "answer_id", "finish_reason", "benchmark", "outcome", "base", "message", "extracted",
+        *ID_KEYS, *PLACE_KEYS, *INSTRUCTION_KEYS, *NAME_KEYS, "input", "prompt", "question", "category", "Skill",
+        "Difficulty", "dataset", "datasplit", "answer_id", "finish_reason", "benchmark", "outcome", "base", "message",
+        "extracted",
     }
 )  # fmt: skip
 """Texts of a line that are about the answer, not the answer."""

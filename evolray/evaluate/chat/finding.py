@@ -4,18 +4,19 @@ AlpacaEval has no ids but places in its file, which others number in ways of the
 where a line has one, and among problems with the same instruction their order.
 """
 
-import math
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 from evolray.evaluate.benchmark import Problem, Problems
+from evolray.evaluate.graded import storable
 
 ID_KEYS = ("question_id", "idx", "problem", "id", "task_id")
 PLACE_KEYS = ("index", "i")
 """Ids where places are, and else numbers that a table gave its rows."""
 INSTRUCTION_KEYS = ("instruction", "Instruction")
 NUMBERED_BY_PLACE = frozenset({"alpaca_eval"})
+HIGHEST_ID = 1 << 63
 MOST_SHOWN = 60
 """Characters of a strange value in a reason."""
 
@@ -23,8 +24,8 @@ MOST_SHOWN = 60
 def identifier(value: object) -> str | None:
     """An id as text; 5, 5.0 (what tables make of 5) and "5" are the same. None for what can be no id."""
     if isinstance(value, str):
-        return value.strip() or None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return storable(value.strip()) or None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < HIGHEST_ID:
         return None
     return str(int(value)) if value == int(value) else str(value)
 

@@ -110,20 +110,24 @@ def _wizard(row: Mapping[str, Any], _: int) -> Problem | None:
     is_known = difficulty in _DIFFICULTIES and _is_text(row.get("Skill"))
     if id is None or difficulty is None or not is_known or not _is_text(row.get("Instruction")):
         return None
-    return Problem(id, {**row, "Difficulty": int(difficulty)})
+    return Problem(id, {**_stored(row, "Skill", "Instruction"), "Difficulty": int(difficulty)})
 
 
 def _question(row: Mapping[str, Any], num_turns: int) -> Problem | None:
     id, turns = identifier(row.get("question_id")), _turns(row)
     if id is None or len(turns) != num_turns or not all(map(_is_text, turns)) or not _is_text(row.get("category")):
         return None
-    return Problem(id, {**row, "turns": turns})
+    return Problem(id, {**_stored(row, "category"), "turns": [*map(storable, turns)]})
 
 
 def _alpaca(row: Mapping[str, Any], number: int) -> Problem | None:
     if "preference" in row or not _is_text(row.get("instruction")) or not _is_text(row.get("dataset")):
         return None
-    return Problem(str(number), row)
+    return Problem(str(number), _stored(row, "instruction", "dataset"))
+
+
+def _stored(row: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {**row, **{name: storable(row[name]) for name in names}}
 
 
 def _turns(row: Mapping[str, Any]) -> list[Any]:
@@ -150,18 +154,18 @@ def _hint(row: Mapping[str, Any]) -> str:
 
 
 def wizard_turns(problem: Problem) -> tuple[str, ...]:
-    return (storable(problem.row["Instruction"]),)
+    return (problem.row["Instruction"],)
 
 
 def vicuna_turns(problem: Problem) -> tuple[str, ...]:
-    return tuple(map(storable, problem.row["turns"]))
+    return tuple(problem.row["turns"])
 
 
 mt_turns = vicuna_turns
 
 
 def alpaca_turns(problem: Problem) -> tuple[str, ...]:
-    return (storable(problem.row["instruction"]),)
+    return (problem.row["instruction"],)
 
 
 # --- what the authors laid down ---

@@ -29,12 +29,14 @@ class BadReview(Exception):
 
 def begin(row: Row, problem: Problem) -> Make:
     """What is the same in every format."""
-    turn, turns = identifier(row.get("turn")) or "1", problem.row.get("turns")
+    turn = "1" if is_missing(row.get("turn")) else identifier(row["turn"])
+    turns = problem.row.get("turns")
     num_turns = len(turns) if isinstance(turns, list) else 1
-    if turn not in map(str, range(1, num_turns + 1)):
-        raise BadReview(f"turn {shown(row['turn'])}; expected {' or '.join(map(str, range(1, num_turns + 1)))}")
+    expected = [str(number) for number in range(1, num_turns + 1)]
+    if turn not in expected:
+        raise BadReview(f"turn {shown(row['turn'])}; expected {' or '.join(expected)}")
     judge, words = _first_text(row, JUDGE_KEYS), _first_text(row, TEXT_KEYS)
-    return partial(Verdict, problem.id, turn=int(turn), judge=judge, text=words)
+    return partial(Verdict, problem.id, turn=int(turn or 1), judge=judge, text=words)
 
 
 def is_missing(value: object) -> bool:

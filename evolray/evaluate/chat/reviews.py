@@ -25,6 +25,8 @@ from evolray.evaluate.entries import entries_sha256, read_lines
 from evolray.pool.seed_formats import without_credentials
 
 Side = Literal["first", "second"]
+NAME_KEYS = ("generator_1", "generator_2", "model")
+"""Who was judged, where a line says so beside its verdict."""
 
 
 @dataclass(frozen=True)
@@ -68,11 +70,12 @@ def _rows(path: str, benchmark: str) -> tuple[str, Iterator[tuple[int, object]]]
 
 
 class _Reader:
-    """Of one file: knows which pair of models it is about, and where a verdict stood that comes again."""
+    """Of one file: knows which models its first line is about, and where a verdict stood that comes again."""
 
     def __init__(self, model_is_first: bool) -> None:
         self._model_is_first = model_is_first
         self._pairs = Pairs(model_is_first)
+        self._names: tuple[str, ...] = ()
         self._lines: dict[tuple[str, int, str, int], int] = {}
 
     def read(self, line: int, row: object, finder: Finder) -> list[Verdict]:
@@ -90,6 +93,7 @@ class _Reader:
 
     def _verdicts(self, row: Row, problem: Problem) -> list[Verdict]:
         make = begin(row, problem)
+        self._check_names(row)
         if "preference" in row:
             return [preference(row, make)]
         if PEOPLE <= set(row):
@@ -97,6 +101,14 @@ class _Reader:
         if BOTH_ORDERS <= set(row):
             return self._pairs.both_orders(row, make)
         return [review(row, make, self._model_is_first) if is_review(row) else of_table(row, make)]
+
+    def _check_names(self, row: Row) -> None:
+        """FastChat keeps its ratings of all models in one file; they are no repeats of one another."""
+        names = tuple(row[key] for key in NAME_KEYS if isinstance(row.get(key), str) and row[key].strip())
+        self._names = self._names or names
+        if names and names != self._names:
+            given, first = (" and ".join(map(shown, one)) for one in (names, self._names))
+            raise BadReview(f"is about {given}; the first line is about {first}")
 
     def _numbered(self, line: int, row: Row, verdict: Verdict) -> Verdict:
         repeat, is_given = _repeat(row), not is_missing(row.get("repeat"))

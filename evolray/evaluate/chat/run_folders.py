@@ -22,12 +22,12 @@ def open_run(path: str) -> Folder | None:
     """None for what is no folder, but a file."""
     if path.startswith("hf:") or not path.strip():
         return None
-    folder = open_folder(path)
-    if folder.is_local:
-        return folder if os.path.isdir(folder.url) else None
     try:
+        folder = open_folder(path)
+        if folder.is_local:
+            return folder if os.path.isdir(folder.url) else None
         return folder if folder.exists(SAMPLES) or folder.exists(VERDICTS) or folder.names(JUDGED) else None
-    except OSError:  # whoever reads it as a file says what is wrong
+    except (OSError, UserError):  # whoever reads it as a file says what is wrong
         return None
 
 
