@@ -61,7 +61,7 @@ def read_answers(path: str, benchmark: str, problems: Problems, turns: Turns) ->
     names, others, rejected = Counter[str](), set[str](), list[dict[str, Any]]()
     for line, row in sample_rows(folder) if folder else read_lines(path):
         if isinstance(row, dict) and _OF_RUN <= set(row) and row["benchmark"] != benchmark:
-            others.add(str(row["benchmark"]))
+            others.add(shown(row["benchmark"]))
             continue
         found = _answer(row, finder, turns)
         if not isinstance(found, str) and found[0].id in texts:
@@ -78,6 +78,8 @@ def read_answers(path: str, benchmark: str, problems: Problems, turns: Turns) ->
             f"{source}: no line holds an answer to {problems.release} ({why}). Expected lines with an id or the "
             f"instruction and one of {', '.join(TEXT_KEYS)}, turns or choices; or a run of evolray evaluate."
         )
+    if not folder and all(texts.get(one.id) in (None, turns(one)) for one in problems.all):  # one echo is an answer
+        raise UserError(f"{source}: holds the questions of {problems.release}; expected the answers to them.")
     sha256 = entries_sha256({"id": id, "texts": given} for id, given in texts.items())
     return Answers(_name(names, source), source, sha256, texts, rejected)
 
@@ -99,8 +101,6 @@ def _answer(row: object, finder: Finder, turns: Turns) -> tuple[Problem, tuple[s
     texts = _texts(row)
     if isinstance(texts, str):
         return f"{place}: {texts}"
-    if texts == expected:
-        return f"{place}: holds the question, no answer"
     if len(texts) != len(expected):
         return f"{place}: {len(texts)} answers; expected {len(expected)}, one per turn"
     name = next((row[key] for key in NAME_KEYS if isinstance(row.get(key), str) and row[key].strip()), "")

@@ -20,7 +20,7 @@ JUDGE_KEYS = ("judge", "annotator", "rater")
 ORDERS = ("model_first", "baseline_first", "alone", "unknown")
 CHOSEN = {"win": (1.0, 0.0), "tie": (0.5, 0.5), "loss": (0.0, 1.0)}
 """The scores where a judge only chose."""
-_NUMBER = re.compile(r"[+-]?\d{1,6}(\.\d{1,20})?")
+_NUMBER = re.compile(r"[+-]?\d{1,6}(\.\d{1,20})?", re.ASCII)
 
 
 class BadReview(Exception):

@@ -76,7 +76,7 @@ class _Reader:
         self._model_is_first = model_is_first
         self._pairs = Pairs(model_is_first)
         self._names: tuple[str, ...] = ()
-        self._lines: dict[tuple[str, int, str, int], int] = {}
+        self._seen: dict[tuple[str, int, str, int], tuple[int, str]] = {}
 
     def read(self, line: int, row: object, finder: Finder) -> list[Verdict]:
         if isinstance(row, Exception):
@@ -112,13 +112,12 @@ class _Reader:
 
     def _numbered(self, line: int, row: Row, verdict: Verdict) -> Verdict:
         repeat, is_given = _repeat(row), not is_missing(row.get("repeat"))
-        while (key := (verdict.problem, verdict.turn, verdict.order, repeat)) in self._lines:
-            if is_given:
-                raise BadReview(
-                    f"line {self._lines[key]} has the verdict of turn {verdict.turn}, repeat {repeat} already"
-                )
+        while (key := (verdict.problem, verdict.turn, verdict.order, repeat)) in self._seen:
+            other, judge = self._seen[key]
+            if is_given and judge == verdict.judge:
+                raise BadReview(f"line {other} has the verdict of turn {verdict.turn}, repeat {repeat} already")
             repeat += 1
-        self._lines[key] = line
+        self._seen[key] = line, verdict.judge
         return replace(verdict, repeat=repeat)
 
 

@@ -184,7 +184,6 @@ IDS = "question_id, idx, problem, id, task_id"
         ({"id": 1, "one": "x", "two": "y"}, f"problem '1': none of {KEYS}, and several other texts: 'one', 'two'"),
         ({"id": 1, "choices": [{"turns": "x"}]}, "problem '1': choices[0] has no turns that are texts"),
         ({"id": 1, "turns": ["x", "y"]}, "problem '1': 2 answers; expected 1, one per turn"),
-        ({"id": 1, "text": "Do task 1."}, "problem '1': holds the question, no answer"),
         ({"id": 3, "text": "again"}, "problem '3': answered on line 1 already"),
         ({"id": 1, "text": "x", "sample": 4}, "problem '1': is sample 4; only sample 0 counts"),
     ],
@@ -205,8 +204,14 @@ def test_a_file_without_one_answer_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_questions_are_no_answers(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="holds the question, no answer"):
-        read(written(tmp_path, *({"question_id": one.id, **one.row} for one in MT.all)), "mt_bench")
+    questions = [{"question_id": one.id, **one.row} for one in MT.all]
+    with pytest.raises(UserError, match="holds the questions of three items; expected the answers to them"):
+        read(written(tmp_path, *questions), "mt_bench")
+
+
+def test_a_model_that_repeats_one_question_has_answered(tmp_path: Path) -> None:
+    answers = read(written(tmp_path, GOOD, {"id": 1, "text": "Do task 1."}))
+    assert answers.texts == {"3": ("fine",), "1": ("Do task 1.",)}
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
@@ -256,7 +261,7 @@ def test_two_turns_of_a_run(tmp_path: Path) -> None:
 
 
 def test_a_run_of_other_benchmarks_is_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"\(it answers gsm8k, math\)"):
+    with pytest.raises(UserError, match=r"\(it answers 'gsm8k', 'math'\)"):
         read(run_of(tmp_path / "run", [{**ROW, "benchmark": "math"}, {**ROW, "benchmark": "gsm8k"}]))
 
 

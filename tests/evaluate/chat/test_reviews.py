@@ -306,6 +306,13 @@ def test_a_repeat_that_comes_again_is_rejected(tmp_path: Path) -> None:
     assert reasons(reviews) == [(3, "problem '1': line 1 has the verdict of turn 1, repeat 1 already")]
 
 
+def test_people_may_number_their_verdicts_alike(tmp_path: Path) -> None:
+    lines = [{"problem": 1, "outcome": "win", "repeat": 0, "judge": judge} for judge in ("Ada", "Bo", "Bo")]
+    reviews = read(written(tmp_path, *lines))
+    assert [(one.judge, one.repeat) for one in reviews.verdicts] == [("Ada", 0), ("Bo", 1)]
+    assert reasons(reviews) == [(3, "problem '1': line 2 has the verdict of turn 1, repeat 1 already")]
+
+
 # --- hostile lines ---
 
 
