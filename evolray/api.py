@@ -170,7 +170,7 @@ def board(results: "str | Results | Sequence[str | Results]", **settings: Any) -
     """
     from evolray.board import stage as boarding
 
-    some = list(results) if isinstance(results, list | tuple) else [results]
+    some = [results] if isinstance(results, str) or not isinstance(results, Sequence) else results
     urls = [one if isinstance(one, str) else one.folder.url for one in some]
     return boarding.board(from_mapping(BoardConfig, {**_dotted(settings), "results": urls}))
 

@@ -6,7 +6,7 @@ Phase after phase: the model is sampled, samples are graded, a judge is asked, l
 import json
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
@@ -63,7 +63,7 @@ class Run:
         """Write down what is asked, as far as an earlier invocation has not done so."""
         there = {*shards_in(self._folder, QUESTIONS)}
         asked = 0
-        for one in (*self._selection.graded, *self._selection.chat):
+        for one in self._selection.sampled:
             all_questions = list(questions(one, config))
             for start in range(0, len(all_questions), config.engine.shard_size):
                 shard, some = len(self._shards), all_questions[start : start + config.engine.shard_size]
@@ -76,7 +76,7 @@ class Run:
     def take(self, samples: Sequence[Sample], rejected: Sequence[Any]) -> None:
         """Write ready samples down as if they had just been drawn."""
         there = {*shards_in(self._folder, SAMPLED)}
-        (one,) = (*self._selection.graded, *self._selection.chat)
+        (one,) = self._selection.sampled
         for start in range(0, len(samples), READY_SHARD_SIZE):
             shard = len(self._shards)
             self._shards[shard] = one
@@ -95,8 +95,8 @@ class Run:
         """Do what is to be done, and score. Raises the error that stands for why it stopped."""
         to_sample = self._to_sample(retry_failed) if sampler else []
         to_grade = self._to_grade(to_sample)
-        parts = self._chat_parts()
-        to_judge = [part for part in parts if {*part.shards} & {*to_sample} or not part.is_done(retry_failed)]
+        parts, judge_again = self._chat_parts(), retry_failed or self._config.judge.retry_failed
+        to_judge = [part for part in parts if {*part.shards} & {*to_sample} or not part.is_done(judge_again)]
         to_run = [part for part in self._knowledge if not part.is_done]
         if not (to_sample or to_grade or to_judge or to_run):
             logger.info("%s: nothing to do, every sample is drawn and graded", self._folder.url)
@@ -125,10 +125,9 @@ class Run:
                 if to_grade:
                     self._grade(to_grade, progress)
                 for part in to_judge:
-                    self._judge(part, progress, retry_failed)
-                for one in to_run:
-                    progress.begin()
-                    one.work(lambda line, title=one.selected.benchmark.title: progress.saying(f"{title}: {line}"))
+                    self._judge(part, progress, judge_again)
+                for known in to_run:
+                    self._run_lm_eval(known, progress)
         except EvolrayError as error:
             self._write("interrupted" if isinstance(error, Interrupted) else "stopped", str(error))
             raise
@@ -190,6 +189,11 @@ class Run:
 
         part.judge(retry_failed, follow)
 
+    def _run_lm_eval(self, part: KnowledgePart, progress: Progress) -> None:
+        progress.begin()
+        title = part.selected.benchmark.title
+        part.work(lambda line: progress.saying(f"{title}: {line}"))
+
     def _follow(self, progress: Progress, now: Sampling) -> None:
         progress.sampling(now)
         self._manifest.sampled, self._manifest.failed, self._manifest.cost = now.sampled, now.failed, now.cost
@@ -206,7 +210,7 @@ class Run:
             part.write_rows()
             entries[part.selected.name] = self._entry(part.selected, part.entry())
         write_all(self._folder, {shard: one.key for shard, one in self._shards.items()})
-        entries |= {one.selected.name: self._described() | one.entry() for one in self._knowledge}
+        entries |= {one.selected.name: one.entry() | self._described() for one in self._knowledge}
         scores = {name: entries[name] for name in self._selection.names}
         self._folder.write(SCORES, json.dumps(scores, indent=1, ensure_ascii=False).encode() + b"\n")
         chat = [entries[part.selected.name] for part in parts]
@@ -230,8 +234,11 @@ class Run:
             if number:
                 logger.warning("%s: %d %s; they count as not passed", one.benchmark.title, number, WARNINGS[name])
         form = one.form if isinstance(one, Selected) else None
+        described = self._described()
+        if described["sampling"] and described["sampling"]["temperature"] is None:
+            described["sampling"]["temperature"] = one.temperature if isinstance(one, SelectedChat) else 0.0
         about = {"prompt": form.name if form else None, "rules": one.rules, "data": described_data(one.problems)}
-        return entry | self._described() | about
+        return entry | described | about
 
     def _described(self) -> dict[str, Any]:
         sampling = self._config.sampling if isinstance(self._config, EvaluateConfig) else None

@@ -70,6 +70,11 @@ class Selection:
         """The one benchmark of ready samples."""
         return cls((one.name,), chat=(one,)) if isinstance(one, SelectedChat) else cls((one.name,), graded=(one,))
 
+    @property
+    def sampled(self) -> tuple[Selected | SelectedChat, ...]:
+        """Those that evolray asks the model about itself."""
+        return (*self.graded, *self.chat)
+
     def described(self) -> dict[str, Any]:
         """By benchmark, what decides its samples."""
         everyone: tuple[Selected | SelectedChat | SelectedKnowledge, ...] = (*self.graded, *self.chat, *self.knowledge)

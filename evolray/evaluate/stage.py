@@ -59,7 +59,7 @@ def evaluate(
     judge = open_judge(config, judge_script) if is_judged else None
     selection = select(config, sampler.has_chat_template, judge)
     folder = open_folder(config.run)
-    knowledge = [KnowledgePart(folder, one, config, sampler) for one in selection.knowledge]
+    knowledge = [KnowledgePart(folder, one, config) for one in selection.knowledge]
     identity = {
         "stage": STAGE, "sampler": {**sampler.identity}, "n": config.sampling.n, "limit": config.limit,
         "max_tokens": config.sampling.max_tokens, "stop": list(config.sampling.stop),
@@ -102,7 +102,7 @@ def grade(
         describe_run(folder, _described(config, folder), {}, identity)
         run = Run(config, folder, Selection.of(selected), without_credentials(config.samples))
         run.take(samples, rejected)
-        run.work(console, None, judge, config.judge.retry_failed)
+        run.work(console, None, judge, retry_failed=False)
     return Results(config.run)
 
 

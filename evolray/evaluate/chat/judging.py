@@ -131,7 +131,7 @@ class Judging:
         selected = self._selected
         messages = selected.protocol.messages(one.case, one.turn, one.order)
         return Question(
-            one.id, attempt, messages, max_tokens=selected.rules["max_tokens"], temperature=selected.temperature
+            one.id, attempt, messages, max_tokens=selected.rules["max_tokens"], temperature=selected.judge_temperature
         )
 
     def _sample(self, retry_failed: bool, show: Callable[[Sampling, int], None]) -> None:

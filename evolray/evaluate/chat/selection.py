@@ -37,8 +37,8 @@ class SelectedChat:
     protocol: JudgeProtocol
     settings: VerdictsConfig
     judge: Sampler | None
-    temperature: float | None = None
-    """Of the judge, where the config does not say."""
+    judge_temperature: float | None = None
+    """Where the config does not say."""
     baseline: Answers | None = None
     reference: Answers | None = None
     labels: Reviews | None = None
@@ -49,6 +49,12 @@ class SelectedChat:
     @property
     def name(self) -> str:
         return self.benchmark.name
+
+    @property
+    def temperature(self) -> float | str:
+        """Of the model's answers, where the config does not say."""
+        found = {self.benchmark.temperature(problem) for problem in self.problems.all}
+        return found.pop() if len(found) == 1 else "by category"
 
     @property
     def orders(self) -> int:
