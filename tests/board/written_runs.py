@@ -18,7 +18,7 @@ CATEGORIES = ("writing", "roleplay", "reasoning", "math", "coding", "extraction"
 MODELS = {"wizard-13b": 89.1, "wizard-30b": 97.8, "vicuna-13b": 86.9}
 """With the relative scores that the paper gives them."""
 UPDATED = 1_750_000_000.0
-SAMPLING = {
+SAMPLING: dict[str, Any] = {
     "n": 1, "temperature": 0.0, "top_p": 1.0, "top_k": 0, "max_tokens": None, "stop": [], "seed": 0,
 }  # fmt: skip
 

@@ -79,7 +79,7 @@ def draw(results: Mapping[str, Entry], kind: str, order: Sequence[str] = ()) -> 
             _line(ax, angles, [by_group(shown[model], kind).get(name) for name in spokes], at, model)
             for model, at in places([*shown], order).items()
         ]
-        _rings(ax, results, [one for entry in shown.values() for one in by_group(entry, kind).values()])
+        _rings(ax, len(spokes), results, [one for entry in shown.values() for one in by_group(entry, kind).values()])
         _name_spokes(ax, angles, spokes, FONTS - 1 if is_wide else FONTS)
         if is_relative(results):
             handles.append(_baseline(ax, results))
@@ -114,7 +114,7 @@ def _line(ax: "PolarAxes", angles: Sequence[float], values: Sequence[Value | Non
     return line
 
 
-def _rings(ax: "PolarAxes", results: Mapping[str, Entry], values: Sequence[Value]) -> None:
+def _rings(ax: "PolarAxes", spokes: int, results: Mapping[str, Entry], values: Sequence[Value]) -> None:
     """From 0, so that a length is a score."""
     unit = unit_of(results)
     highest = max((value.score for value in values), default=0.0)
@@ -125,9 +125,12 @@ def _rings(ax: "PolarAxes", results: Mapping[str, Entry], values: Sequence[Value
         step *= 2
     rings = [step * ring for ring in range(1, math.ceil(most / step - 1e-9) + 1)]
     ax.set_ylim(0, rings[-1])
-    ax.set_yticks(rings, [f"{ring:g}" + (" %" if unit == "%" else "") for ring in rings])
-    ax.set_rlabel_position(360 * 0.5 / max(len(ax.lines[0].get_xdata()) - 1, 1))  # type: ignore[arg-type]
-    ax.tick_params(axis="y", labelsize=FONTS - 2, labelcolor=SOFT, zorder=5)
+    ax.set_yticks(rings, [""] * len(rings))
+    beside = math.pi / max(spokes, 1)  # between the first spoke and the second
+    for ring in rings:
+        text = f"{ring:g} %" if unit == "%" else f"{ring:g}"
+        ground = {"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 0.8}
+        ax.text(beside, ring, text, fontsize=FONTS - 2, color=SOFT, ha="center", va="center", zorder=5, bbox=ground)
     ax.set_theta_zero_location("N")
     ax.set_theta_direction(-1)
     ax.spines["polar"].set_visible(False)

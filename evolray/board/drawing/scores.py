@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 TITLE = "Scores by benchmark"
 CAPTION = "Bars are scores, thin lines 95 % intervals. Every panel begins at 0; a dash is a benchmark without a result."
-MOST_MODELS, MOST_PANELS, ACROSS = 12, 15, 3
+MOST_MODELS, MOST_PANELS, MOST_NAME = 12, 15, 32
+LONG_NAME = 18  # characters, from which on there are two panels in a row, not three
 
 Panels = Mapping[str, Mapping[str, Entry]]
 """By benchmark, the entries by model."""
@@ -28,9 +29,10 @@ def draw(panels: Panels, models: Sequence[str]) -> "Figure":
     if not shown or not drawn:
         return nothing(TITLE, "There are no scores.")
     with look():
-        across = min(ACROSS, len(drawn))
+        names = [model_name(model, MOST_NAME) for model in shown]
+        across = min(2 if max(map(len, names)) > LONG_NAME else 3, len(drawn))
         down = -(-len(drawn) // across)
-        figure = new_figure(0.55 + down * (0.42 + 0.25 * len(shown)), TITLE)
+        figure = new_figure(0.55 + down * (0.52 + 0.25 * len(shown)), TITLE)
         axes = figure.subplots(down, across, squeeze=False)
         for at, ax in enumerate(axes.flat):
             if at >= len(drawn):
@@ -38,10 +40,15 @@ def draw(panels: Panels, models: Sequence[str]) -> "Figure":
                 continue
             title, entries = [*drawn.items()][at]
             _draw_panel(ax, entries, shown)
-            ax.set_title(shorten(title, 30 if across > 1 else 60), fontsize=FONTS)
-            names = [model_name(model, 24) for model in shown] if at % across == 0 else [""] * len(shown)
-            ax.set_yticks(range(len(shown)), names)
+            ax.set_title(_title(title), fontsize=FONTS, fontweight="normal")
+            ax.set_yticks(range(len(shown)), [""] * len(shown) if at % across else names)
         return mark(figure, _remark(len(models), panels))
+
+
+def _title(title: str) -> str:
+    """What tells columns of one benchmark apart is on a line of its own."""
+    name, _, rest = title.partition(" (")
+    return f"{shorten(name, 32)}\n({shorten(rest, 34)}" if rest else shorten(name, 32)
 
 
 def _remark(models: int, panels: Panels) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from evolray.board.rows import number
 from evolray.report.drawing.style import COLORS, shorten
+from evolray.report.texts import one_line
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -91,7 +92,11 @@ def color(at: int) -> str:
 
 
 def model_name(model: str, most: int = MOST_NAME) -> str:
-    return shorten(model, most) or "(no name)"
+    """Without its middle where it is long: models of one family differ at their ends."""
+    name = one_line(model, 4 * most)
+    if len(name) > most:
+        name = f"{name[: most // 2].rstrip()}\u2026{name[len(name) - (most - 1 - most // 2) :].lstrip()}"
+    return shorten(name, most) or "(no name)"
 
 
 def unit_of(results: Mapping[str, Entry]) -> str:

@@ -10,7 +10,7 @@ from evolray.board.collecting import LeftOut
 from evolray.board.columns import DECIDING, NOTHING, Column, settings, words_of
 from evolray.board.csv_file import when
 from evolray.board.rows import Row
-from evolray.board.table import Line, Table
+from evolray.board.table import PERCENT_OF_UNIT, Line, Table
 from evolray.report.drawing.style import joined
 from evolray.report.page import blocks
 from evolray.report.page.blocks import Number, Picture
@@ -25,9 +25,11 @@ MOST_CHARS = 200
 
 @dataclass(frozen=True)
 class Head:
-    """`is_marked`: how the models were asked differs within the column."""
+    """`times`: what makes a score one in percent. `is_marked`: how the models were asked differs within the column."""
 
     title: str
+    benchmark: str
+    times: float
     what: str
     is_marked: bool
 
@@ -129,7 +131,9 @@ def _about_mean(table: Table) -> str:
 
 
 def _head(column: Column) -> Head:
-    return Head(column.title, f"{one_line(column.metric, 40)}, {column.unit}", bool(column.differing))
+    what = f"{one_line(column.metric, 40)}, {column.unit}"
+    times = PERCENT_OF_UNIT[column.unit]
+    return Head(column.title, one_line(column.benchmark, MOST_CHARS), times, what, bool(column.differing))
 
 
 def _line(line: Line, table: Table) -> LineOnPage:
@@ -191,10 +195,11 @@ def _results(table: Table) -> blocks.Table:
 
 
 def _settings(row: Row, differing: Mapping[str, object]) -> str:
-    """The form of the prompt, the temperature, and what else others in the column have otherwise."""
+    """The form of the prompt ("plain"), the temperature, and what else others in the column have otherwise."""
     found = settings(row)
     names = [name for name in found if name in ("prompt", "temperature") or name in differing]
-    return ", ".join(words_of(name, found[name]) for name in names if found[name] != NOTHING)
+    said = {name: found[name] if name == "prompt" else words_of(name, found[name]) for name in names}
+    return ", ".join(one_line(said[name], 60) for name in names if found[name] != NOTHING)
 
 
 def _left_out(left_out: Sequence[LeftOut]) -> blocks.Table:
