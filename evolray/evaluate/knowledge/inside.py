@@ -4,6 +4,7 @@ What is added: a count of answered requests (lm-eval tells its cache of each ans
 checks before anything is asked, and Jinja's sandbox around the templates of task files that are not lm-eval's own.
 """
 
+import json
 import logging
 import os
 import tempfile
@@ -42,7 +43,7 @@ def evaluate(job: Job, machine: Machine, threads: int, stage: Stage) -> Outcome:
         finally:
             stage.before_end()
     return Outcome(
-        results={name: value for name, value in results.items() if name not in BULKY},
+        results=_plain({name: value for name, value in results.items() if name not in BULKY}),
         rows=rows_of(results, metric),
         metric=metric,
         max_length=int(model.max_length),
@@ -206,6 +207,18 @@ def _run(job: Job, model: Any, tasks: list[Any], manager: Any) -> Mapping[str, A
     if not results:
         raise EvolrayError(f"{job.benchmark.name}: lm-eval gave no results.")
     return results
+
+
+def _plain(results: Mapping[str, Any]) -> dict[str, Any]:
+    """As JSON has it: numpy's numbers as numbers, and the functions of task files by their names."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, set | frozenset):
+            return sorted(value)
+        return value.item() if hasattr(value, "item") else getattr(value, "__name__", str(value))
+
+    made: dict[str, Any] = json.loads(json.dumps(results, default=plain))
+    return made
 
 
 def _truncated(model: Any, by_endpoint: bool, samples: Mapping[str, Sequence[Mapping[str, Any]]]) -> int:

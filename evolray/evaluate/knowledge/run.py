@@ -80,8 +80,8 @@ class Prepared:
         place = self.job.benchmark.folder
         folder.write(f"{place}/{SAMPLES}", as_parquet(outcome.rows))
         kept = {"identity": self.identity, "entry": entry, "lm_eval": outcome.results}
-        text = json.dumps(kept, indent=1, ensure_ascii=False, default=str)
-        folder.write(f"{place}/{RESULTS}", text.encode(errors="replace") + b"\n")
+        text = json.dumps(kept, indent=1)
+        folder.write(f"{place}/{RESULTS}", text.encode() + b"\n")
         return entry
 
 

@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from evolray.evaluate.knowledge.inside import _listen, _truncated
+import numpy as np
+
+from evolray.evaluate.knowledge.inside import _listen, _plain, _truncated
 from evolray.evaluate.knowledge.job import Stage
 
 
@@ -62,3 +64,10 @@ def test_prompts_that_were_cut_are_counted() -> None:
     samples = {"task": [{"arguments": [fits, long, longer]}, {"arguments": [written]}]}
     assert _truncated(Model(), by_endpoint=True, samples=samples) == 2
     assert _truncated(Model(), by_endpoint=False, samples=samples) == 1  # the last token of all is no input
+
+
+def test_results_are_plain() -> None:
+    config = {"process_docs": test_prompts_that_were_cut_are_counted, "n": np.int64(3), "tags": {"b", "a"}}
+    assert _plain({"config": config, "x": np.float64(0.1)}) == {
+        "config": {"process_docs": "test_prompts_that_were_cut_are_counted", "n": 3, "tags": ["a", "b"]}, "x": 0.1
+    }  # fmt: skip
