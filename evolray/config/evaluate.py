@@ -83,3 +83,5 @@ class GradeConfig(GradingConfig):
     """Verdicts by people or by another judge, to measure how far the judge agrees with them."""
     reviews: str | None = None
     """Ready verdicts in place of a judge: FastChat's reviews, AlpacaEval's annotations, a table of ratings."""
+    model_is: str = "first"
+    """Whose side of `reviews` is the model's where they tell the two answers apart by place alone: first or second."""

@@ -15,7 +15,7 @@ A line that cannot be used (no JSON, no such problem, no text) is kept in reject
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,10 +38,11 @@ class ReadySamples:
     key: str = ""
     rejected: list[dict[str, Any]] = field(default_factory=list)
 
-    def digest(self) -> str:
-        """Over the samples in their order."""
-        parts = (f"{one.id}\0{one.sample}\0{one.text}\0" for one in self.samples)
-        return hashlib.sha256("".join(parts).encode()).hexdigest()
+
+def digest_of(samples: Sequence[Sample]) -> str:
+    """Over the samples in their order."""
+    parts = ("\0".join((one.id, str(one.sample), *one.earlier, one.text, "")) for one in samples)
+    return hashlib.sha256("".join(parts).encode()).hexdigest()
 
 
 def read_ready_samples(path: str, benchmark: Benchmark, problems: Problems, extraction: str) -> ReadySamples:

@@ -99,7 +99,8 @@ class Run:
         to_judge = [part for part in parts if {*part.shards} & {*to_sample} or not part.is_done(judge_again)]
         to_run = [part for part in self._knowledge if not part.is_done]
         if not (to_sample or to_grade or to_judge or to_run):
-            logger.info("%s: nothing to do, every sample is drawn and graded", self._folder.url)
+            if self._manifest.status == "complete":
+                logger.info("%s: nothing to do, every sample is drawn and graded", self._folder.url)
             self._conclude(parts)
             return
         if sampler and (to_sample or to_run):

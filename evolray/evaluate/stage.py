@@ -9,8 +9,9 @@ samples.parquet             every sample: prompt, text, what was extracted, verd
 scores.json                 by benchmark: the score with its interval, and the rules, data and versions behind it
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 
@@ -24,7 +25,7 @@ from evolray.evaluate.code import CODE_BENCHMARKS
 from evolray.evaluate.knowledge.benchmarks import KnowledgeBenchmark
 from evolray.evaluate.knowledge.part import KnowledgePart
 from evolray.evaluate.manifest import STAGE
-from evolray.evaluate.ready_samples import chosen_extraction, read_ready_samples
+from evolray.evaluate.ready_samples import chosen_extraction, digest_of, read_ready_samples
 from evolray.evaluate.registry import find_benchmark
 from evolray.evaluate.results import Results
 from evolray.evaluate.run import Run
@@ -84,15 +85,19 @@ def grade(
         raise UserError(f"{benchmark.title}: lm-eval asks the model itself, so there are no samples to grade.")
     problems = benchmark.read(config.problems)
     judge = None
+    rejected: Sequence[Mapping[str, Any]]
+    identity: dict[str, Any]
     selected: Selected | SelectedChat
     if isinstance(benchmark, ChatBenchmark):
         judge = None if config.reviews else open_judge(config, judge_script)
-        samples, rejected, identity = read_answers_as_samples(config.samples, benchmark, problems)
-        files = Files(config.baseline or "", config.reference or "", config.labels or "", config.reviews or "")
+        samples, rejected, model = read_answers_as_samples(config.samples, benchmark, problems)
+        identity = {"samples": digest_of(samples)}
+        files = _files(config)
         selected = select_chat(benchmark, problems, config.verdicts, files, judge, judge_settings(config))
     else:
         ready = read_ready_samples(config.samples, benchmark, problems, config.extraction)
-        samples, rejected, identity = ready.samples, ready.rejected, {"samples": ready.digest(), "field": ready.key}
+        samples, rejected, model = ready.samples, ready.rejected, without_credentials(config.samples)
+        identity = {"samples": digest_of(samples), "field": ready.key}
         extraction = chosen_extraction(config.extraction, ready.key, benchmark.name in CODE_BENCHMARKS)
         selected = settle(benchmark, problems, config, extraction)
     folder = open_folder(config.run)
@@ -100,10 +105,23 @@ def grade(
     check_same_run(folder, {}, identity)
     with hold(folder):
         describe_run(folder, _described(config, folder), {}, identity)
-        run = Run(config, folder, Selection.of(selected), without_credentials(config.samples))
+        run = Run(config, folder, Selection.of(selected), model)
         run.take(samples, rejected)
         run.work(console, None, judge, retry_failed=False)
     return Results(config.run)
+
+
+def _files(config: GradeConfig) -> Files:
+    side: Literal["first", "second"]
+    if config.model_is == "first":
+        side = "first"
+    elif config.model_is == "second":
+        side = "second"
+    else:
+        raise UserError(f"model_is={config.model_is}: expected first or second.")
+    return Files(
+        config.baseline or "", config.reference or "", config.labels or "", config.reviews or "", model_is=side
+    )  # fmt: skip
 
 
 def open_judge(config: GradingConfig, script: Script | None) -> Sampler:

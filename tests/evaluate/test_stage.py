@@ -88,7 +88,7 @@ def test_scores_samples_and_manifest(evaluate: Evaluate, tmp_path: Path, asked: 
     assert entry["sampling"]["temperature"] == 0.0 and entry["data"]["sha256"] in json.dumps(entry)
     state = manifest(tmp_path)
     assert (state["status"], state["questions"], state["sampled"], state["graded"]) == ("complete", 6, 6, 6)
-    assert repr(results).endswith("gsm8k 66.67 (4/6))")
+    assert repr(results).endswith("gsm8k 66.67 % pass@1)")
 
 
 def test_a_rerun_asks_and_grades_nothing(evaluate: Evaluate, tmp_path: Path, asked: Any) -> None:

@@ -3,6 +3,7 @@
 A question to the judge is one turn of one problem in one order. It is asked again, as the next attempt, when the
 answer holds no verdict. In judged/<benchmark>-<rules>/ of the run directory:
 
+    run.yaml                        the rules
     questions/, sampled/, ledger/   what the judge is asked and answers, shard by shard, as of any sampler
     verdicts.parquet                what was read from it
     judged.json                     which answers these are the verdicts on
@@ -23,6 +24,7 @@ from evolray.evaluate.chat.selection import SelectedChat
 from evolray.evaluate.chat.verdicts import FAILED, NO_VERDICT, VERDICTS, Order, Verdict, read_verdicts, write_verdicts
 from evolray.evaluate.graded import storable
 from evolray.pool.layout import Folder, shards_in
+from evolray.pool.manifest import describe_run
 from evolray.sampling.questions import (
     QUESTIONS,
     SAMPLED,
@@ -34,7 +36,7 @@ from evolray.sampling.questions import (
 )
 from evolray.sampling.sampler import Sampling
 
-JUDGED, STATE = "judged", "judged.json"
+JUDGE, JUDGED, STATE = "judge", "judged", "judged.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class Judging:
 
         Raises what `Sampler.run` does; what was answered by then is kept.
         """
+        describe_run(self._folder, self._selected.rules, {}, {"stage": JUDGE, "rules": self._selected.key})
         wanted = {one.id: one for one in self._wanted(cases)}
         for attempt in range(self._selected.settings.attempts):
             answers = self._answers()

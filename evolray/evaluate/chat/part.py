@@ -74,10 +74,11 @@ class ChatPart:
         }
 
     def _own_baseline(self) -> str | None:
-        """Who answered in the problems' own file, as far as it says so."""
-        if not self.selected.protocol.is_comparison:
+        """Who answered in the problems' own file; None where nobody did, or nothing is compared."""
+        first = self.selected.problems.all[0]
+        if not self.selected.protocol.is_comparison or not self.selected.benchmark.own_baseline(first):
             return None
-        return str(self.selected.problems.all[0].row.get("generator") or "the problems' own answers")
+        return str(first.row.get("generator") or "the problems' own answers")
 
     def _cases(self) -> list[Case]:
         """In the problems' order, those that were answered."""

@@ -1,6 +1,5 @@
 """Ready answers to a chat benchmark, made into samples as if they had just been drawn."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,8 +12,8 @@ from evolray.sampling.questions import Sample
 
 def read_answers_as_samples(
     path: str, benchmark: ChatBenchmark, problems: Problems
-) -> tuple[list[Sample], Sequence[Mapping[str, Any]], dict[str, Any]]:
-    """The samples in the problems' order, the lines that cannot be used, and what a run is known by.
+) -> tuple[list[Sample], Sequence[Mapping[str, Any]], str]:
+    """The samples in the problems' order, the lines that cannot be used, and who answered.
 
     Raises UserError when the file cannot be read or answers none of the problems.
     """
@@ -25,5 +24,4 @@ def read_answers_as_samples(
             *earlier, last = map(storable, turns)
             name = f"{benchmark.name}/{problem.id}"
             samples.append(Sample(name, 0, last, finish_reason="stop", model=answers.name, earlier=tuple(earlier)))
-    digest = hashlib.sha256("".join(f"{one.id}\0{(*one.earlier, one.text)!r}\0" for one in samples).encode())
-    return samples, answers.rejected, {"samples": digest.hexdigest()}
+    return samples, answers.rejected, answers.name

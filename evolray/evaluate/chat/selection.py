@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from evolray.config import VerdictsConfig
 from evolray.errors import UserError
@@ -26,6 +26,8 @@ class Files:
     reference: str = ""
     labels: str = ""
     reviews: str = ""
+    model_is: Literal["first", "second"] = "first"
+    """Of `reviews`."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,8 @@ class SelectedChat:
 
     @property
     def judge_name(self) -> str:
-        return self.judge.name if self.judge else self.reviews.source if self.reviews else ""
+        """For reviews, their file."""
+        return self.judge.name if self.judge else self.reviews.source.rpartition("/")[2] if self.reviews else ""
 
     def described(self) -> dict[str, Any]:
         """What decides the samples, for the run's identity."""
@@ -99,7 +102,7 @@ def select_chat(
     protocol = _protocol(benchmark, settings)
     read = _Reader(benchmark, problems)
     baseline = read.answers(files.baseline, "baselines") if protocol.is_comparison else None
-    reviews = read.reviews(files.reviews)
+    reviews = read.reviews(files.reviews, files.model_is)
     if judge and not judge.has_chat_template:
         raise UserError(f"judge: {judge.name} has no chat template to put a question in; name judge.chat_format.")
     reference = read.answers(files.reference, "references")
@@ -128,8 +131,8 @@ class _Reader:
         except UserError as error:
             raise UserError(f"{setting}.{self._benchmark.name}: {error}") from None
 
-    def reviews(self, path: str) -> Reviews | None:
-        return read_reviews(path, self._benchmark.name, self._problems) if path else None
+    def reviews(self, path: str, model_is: Literal["first", "second"] = "first") -> Reviews | None:
+        return read_reviews(path, self._benchmark.name, self._problems, model_is) if path else None
 
 
 def _protocol(benchmark: ChatBenchmark, settings: VerdictsConfig) -> JudgeProtocol:
