@@ -50,6 +50,7 @@ async def ask(question: Question, teacher: Teacher) -> Sample:
 
 async def _ask_turn(conversation: Conversation, teacher: Teacher) -> Sample:
     question = conversation.question
+    # Its turn stands where evolution has the generation, so that every call of a run has a name of its own.
     call = Call(
         SAMPLE, question.id, conversation.turn - 1, (*question.joined, *question.after(conversation.answers)),
         question.sample, question.prompt, question.max_tokens, question.stop, question.temperature,
