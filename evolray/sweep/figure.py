@@ -228,7 +228,7 @@ def _draw_bar_panel(
             )  # fmt: skip
     ax.set_ylim(len(names) - 0.5, -0.5)  # the first on top
     ax.grid(axis="y", visible=False)
-    ax.set_xlim(0, limits(panel.rows)[1] * (1.12 if not panel.title else 1.25))
+    ax.set_xlim(0, limits(panel.rows)[1] * (1.25 if panel.title else 1.15))
     ax.set_xlabel(_axis(panel))
     ax.set_title(panel.title, loc="left", fontsize=10, fontweight="bold")
 

@@ -33,7 +33,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Panel:
-    """Rows on one axis. `title`: "" where the panel is alone."""
+    """Rows on one axis. `title`: "" where the legend says which benchmarks they are of."""
 
     title: str
     rows: tuple[Row, ...]
@@ -58,7 +58,7 @@ def panels_of_lines(rows: Sequence[Row]) -> list[Panel]:
 
 def panels_of_bars(rows: Sequence[Row]) -> list[Panel]:
     """One for all that is of one kind, else one per benchmark."""
-    if _is_of_one_kind(rows):
+    if _is_of_one_kind(rows) and len({row.benchmark for row in rows}) > 1:
         return [Panel("", tuple(rows))]
     return [Panel(title, some) for title, some in _apart(rows).items()]
 

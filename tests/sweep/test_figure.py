@@ -116,6 +116,11 @@ def test_without_steps_there_are_bars() -> None:
     assert [text.get_text() for text in ax.texts] == ["50.0  best", "50.0", "50.0  best", "50.0"]
 
 
+def test_bars_of_one_benchmark_name_it() -> None:
+    (ax,) = visible(figure([row(name, None, "gsm8k", 50.0) for name in ("a", "b")]))
+    assert ax.get_title(loc="left") == "GSM8K"
+
+
 def test_last_steps_of_several_trainings_are_bars_too() -> None:
     (ax,) = visible(figure([row("a", 100, "gsm8k", 10.0), row("b", 300, "gsm8k", 20.0)]))
     assert [label.get_text() for label in ax.get_yticklabels()] == ["a, step 100", "b, step 300"]
