@@ -88,16 +88,22 @@ class SimulatedTeacher:
     async def complete(self, call: Call, priority: int = 0) -> Completion:
         await asyncio.sleep(0)  # others on the loop get their turn, as they would with a real endpoint
         messages = call.messages if call.prompt is None else (Turn("user", call.prompt),)
-        return shorten(self.answer(messages, call.temperature or 0.0), call.max_tokens, call.stop)
+        answer = self.answer(messages, call.temperature or 0.0, call.attempt)
+        return shorten(answer, call.max_tokens, call.stop)
 
-    def answer(self, messages: Sequence[Message], temperature: float = 0.0) -> Completion:
-        """Answer the last user message. Token counts are estimates: four characters to a token."""
+    def answer(
+        self, messages: Sequence[Message], temperature: float = 0.0, asked_before: int | None = None
+    ) -> Completion:
+        """Answer the last user message. Token counts are estimates: four characters to a token.
+
+        `asked_before` matters to verdicts alone; None: as often as this teacher was.
+        """
         prompt = next((message.content for message in reversed(messages) if message.role == "user"), "")
         to_judge = comparisons.read(prompt)
         if to_judge is None:
             text, finish_reason = self._text(prompt)
         else:
-            text, finish_reason = self._answer_judge.answer(prompt, to_judge, temperature), "stop"
+            text, finish_reason = self._answer_judge.answer(prompt, to_judge, temperature, asked_before), "stop"
         asked = sum(len(message.content) for message in messages)
         return Completion(text, finish_reason, tokens(asked), tokens(len(text)), self.model)
 

@@ -58,8 +58,9 @@ class AnswerJudge:
     def forget(self) -> None:
         self._asked: dict[bytes, int] = {}
 
-    def answer(self, prompt: str, asked: ToJudge, temperature: float) -> str:
-        before = self._count(prompt)
+    def answer(self, prompt: str, asked: ToJudge, temperature: float, before: int | None = None) -> str:
+        """`before`: how often it was asked already, where whoever asks knows; else it is counted here."""
+        before = self._count(prompt) if before is None else before
         chance = Chance(self.key, f"flaw/{before}/{prompt}")
         if chance.below(2**32) < round(self.flaws * 2**32):
             return chance.one_of(_UNREADABLE[asked.form])
