@@ -109,7 +109,7 @@ def mmlu(model: str, score: float, shots: int = 5) -> dict[str, Any]:
 def write_three(folder: Path) -> Path:
     """Three models, each with a run of judged benchmarks, one of GSM8K, one of MMLU; two have AlpacaEval."""
     for at, (model, score) in enumerate(MODELS.items()):
-        chat = {"wizard_eval": wizard_eval(model, score), "mt_bench": mt_bench(model, 6.35 + 0.3 * at)}
+        chat = {"wizard_eval": wizard_eval(model, score), "mt_bench": mt_bench(model, round(6.35 + 0.3 * at, 2))}
         if at < 2:
             chat["alpaca_eval"] = alpaca_eval(model, 75.31 + at)
         write(folder / f"{model}-chat", chat)

@@ -1,0 +1,118 @@
+"""The page in a real browser, from a file: it asks nobody for anything, sorts, filters, and fits a phone."""
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from evolray.board.stage import board
+from evolray.config import BoardConfig
+from tests.board.written_runs import gsm8k, write, write_three
+
+CHROMIUM = shutil.which("chromium")
+FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 400, "height": 844}
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # playwright's own pipes
+]
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Three models, and a fourth of which there is GSM8K alone."""
+    folder = tmp_path_factory.mktemp("board")
+    write(write_three(folder / "runs") / "one", {"gsm8k": gsm8k("other <b>", 99)})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("evolray.board.stage.figures", lambda table: {})
+        return board(BoardConfig(results=[str(folder / "runs")], output=str(folder / "out"))).path
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as api:
+        browser = api.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium: Any, path: str, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """At the end of the test, nothing may have been said on the console or asked of a network."""
+    settings = {"viewport": WIDE, **getattr(request, "param", {})}
+    said: list[str] = []
+    context = chromium.new_context(**settings)
+    opened = context.new_page()
+    opened.on("console", lambda message: said.append(message.text))
+    opened.on("pageerror", lambda error: said.append(str(error)))
+    opened.on("request", lambda request: said.append(request.url) if not request.url.endswith("board.html") else None)
+    opened.goto(f"file://{path}")
+    if settings.get("java_script_enabled", True):
+        opened.wait_for_selector("html[data-ready]")
+    yield opened
+    context.close()
+    assert [one for one in said if not one.startswith("data:")] == []
+
+
+def column(page: Any, number: int) -> list[str]:
+    """What is shown of a column, from top to bottom."""
+    cells = page.locator(f"#board tbody tr:visible > :nth-child({number})")
+    return [text.split("\n")[0] for text in cells.all_inner_texts()]
+
+
+def test_a_click_sorts_and_another_turns_it(page: Any) -> None:
+    assert column(page, 2) == ["other <b>", "vicuna-13b", "wizard-30b", "wizard-13b"]  # all have GSM8K, no more
+    page.get_by_role("button", name="WizardEval").click()
+    assert column(page, 4) == ["97.8", "89.1", "86.9", "–"]
+    assert page.locator("#board [aria-sort]").all_inner_texts()[0].startswith("WizardEval")
+    page.get_by_role("button", name="WizardEval").click()
+    assert column(page, 4) == ["86.9", "89.1", "97.8", "–"]  # without a value, last
+    page.get_by_role("button", name="Model").click()
+    assert column(page, 2) == ["other <b>", "vicuna-13b", "wizard-13b", "wizard-30b"]
+    assert page.locator("#board [aria-sort]").count() == 1
+
+
+def test_keys_sort_too(page: Any) -> None:
+    page.get_by_role("button", name="MMLU").focus()
+    page.keyboard.press("Enter")
+    assert column(page, 8) == ["54.3", "53.3", "52.3", "–"]
+    page.keyboard.press("Space")
+    assert column(page, 8) == ["52.3", "53.3", "54.3", "–"]
+
+
+def test_mean_and_rank_are_of_the_lines_that_the_filter_leaves(page: Any) -> None:
+    page.get_by_role("button", name="Mean", exact=True).click()
+    page.fill("#query", "WIZARD")
+    assert column(page, 2) == ["wizard-30b", "wizard-13b"]
+    means = [(97.8 + 66.5 + 76.31 + 57 + 53.3) / 5, (89.1 + 63.5 + 75.31 + 52 + 52.3) / 5]
+    assert column(page, 3) == [f"{mean:.1f}" for mean in means] and column(page, 1) == ["1", "2"]
+    assert page.inner_text("#status") == "2 of 4 lines"
+    assert "every line shown has: WizardEval, MT-Bench, AlpacaEval, GSM8K, MMLU" in page.inner_text("#about-mean")
+    page.fill("#query", "runs/one")
+    assert column(page, 2) == ["other <b>"] and column(page, 3) == ["99.0"]
+    page.fill("#query", "none of it")
+    assert column(page, 2) == [] and page.inner_text("#status") == "0 of 4 lines"
+    page.fill("#query", "")
+    assert column(page, 3) == ["99.0", "62.0", "57.0", "52.0"] and page.inner_text("#status") == ""
+    assert page.inner_text("#about-mean").startswith("The mean is over the benchmarks that every model here has: GSM8K")
+
+
+@pytest.mark.parametrize("page", [{"java_script_enabled": False}], indirect=True)
+def test_without_a_script_all_is_there(page: Any) -> None:
+    assert column(page, 2) == ["other <b>", "vicuna-13b", "wizard-30b", "wizard-13b"]
+    assert page.is_hidden("#filters") and page.locator("#board button").count() == 0
+
+
+@pytest.mark.parametrize("page", [{"viewport": PHONE}, {"viewport": PHONE, "color_scheme": "dark"}], indirect=True)
+def test_it_fits_a_phone(page: Any) -> None:
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    page.locator("#scores .table").evaluate("table => table.scrollLeft = 200")
+    name = page.locator("#board tbody .name").first.bounding_box()
+    assert name["x"] >= 0  # the models' names stay where they can be read
