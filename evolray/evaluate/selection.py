@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evolray.config import EvaluateConfig, ExecutionConfig
+from evolray.config import EvaluateConfig, ExecutionConfig, SamplingConfig
 from evolray.config.evaluate import GradingConfig
 from evolray.errors import UserError
 from evolray.evaluate.benchmark import WITH_INPUTS, Benchmark, Form, Problems
@@ -75,10 +75,14 @@ class Selection:
         """Those that evolray asks the model about itself."""
         return (*self.graded, *self.chat)
 
-    def described(self) -> dict[str, Any]:
+    def described(self, sampling: SamplingConfig) -> dict[str, Any]:
         """By benchmark, what decides its samples."""
-        everyone: tuple[Selected | SelectedChat | SelectedKnowledge, ...] = (*self.graded, *self.chat, *self.knowledge)
-        return {one.name: one.described() for one in everyone}
+        found = {one.name: one.described() for one in (*self.graded, *self.knowledge)}
+        for one in self.chat:
+            found[one.name] = one.described()
+            if sampling.temperature is None and one.temperature:  # then the sampler's identity holds neither
+                found[one.name] |= {"temperature": one.temperature, "seed": sampling.seed}
+        return found
 
 
 def select(config: EvaluateConfig, has_chat_template: bool, judge: Sampler | None) -> Selection:
@@ -120,8 +124,11 @@ def find_all(names: Sequence[str]) -> list[AnyBenchmark]:
 
 
 def judge_settings(config: GradingConfig) -> dict[str, Any]:
-    """What the config says of how the judge answers; None for what the protocol says."""
-    return {"temperature": config.judge.sampling.temperature, "max_tokens": config.judge.sampling.max_tokens}
+    """What the config says of how the judge answers; None for what the protocol says.
+
+    The seed is here, since a judge's identity has it only where the config has a temperature."""
+    sampling = config.judge.sampling
+    return {"temperature": sampling.temperature, "max_tokens": sampling.max_tokens, "seed": sampling.seed}
 
 
 class _Files:

@@ -64,7 +64,7 @@ def evaluate(
     identity = {
         "stage": STAGE, "sampler": {**sampler.identity}, "n": config.sampling.n, "limit": config.limit,
         "max_tokens": config.sampling.max_tokens, "stop": list(config.sampling.stop),
-        "shard_size": config.engine.shard_size, "benchmarks": selection.described(),
+        "shard_size": config.engine.shard_size, "benchmarks": selection.described(config.sampling),
     }  # fmt: skip
     check_same_run(folder, {}, identity)
     with hold(folder):

@@ -1,0 +1,233 @@
+"""Chat benchmarks from end to end, on Ray, with a model and a judge of rules: nothing is asked, or judged, twice."""
+
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import evolray
+from evolray.errors import UserError
+from tests.evaluate.chat import speaking
+from tests.evaluate.chat.speaking import words
+
+BASELINE = {1: 5, 2: 2, 3: 9, 4: 2}
+SKILLS = {1: ("Math", 1), 2: ("Math", 9), 3: ("Art", 8), 4: ("Art", 2)}
+
+
+def write_lines(path: Path, rows: list[Any]) -> str:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(path)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, str]:
+    problems = [
+        {"idx": n, "Skill": skill, "Difficulty": difficulty, "Instruction": f"Do {n}."}
+        for n, (skill, difficulty) in SKILLS.items()
+    ]
+    questions = [
+        {"question_id": 81, "category": "writing", "turns": ["Write.", "Rewrite."]},
+        {"question_id": 101, "category": "reasoning", "turns": ["Reason.", "Go on."]},
+    ]
+    return {
+        "problems": write_lines(tmp_path / "wizard.jsonl", problems),
+        "baseline": write_lines(
+            tmp_path / "baseline.jsonl", [{"idx": n, "output": words(number)} for n, number in BASELINE.items()]
+        ),
+        "questions": write_lines(tmp_path / "mt.jsonl", questions),
+        "references": write_lines(
+            tmp_path / "references.jsonl",
+            [{"question_id": 101, "model_id": "right", "choices": [{"index": 0, "turns": ["Five.", "Six."]}]}],
+        ),
+    }
+
+
+Asked = Callable[[], list[str]]
+
+
+def notes_of(path: Path) -> Asked:
+    def look() -> list[str]:
+        lines = sorted(path.read_text().splitlines()) if path.exists() else []
+        path.unlink(missing_ok=True)
+        return lines
+
+    return look
+
+
+@pytest.fixture
+def asked(tmp_path: Path) -> Asked:
+    """What the model was asked since the last look: the problem, the sample, the temperature."""
+    return notes_of(tmp_path / "notes")
+
+
+@pytest.fixture
+def judged(tmp_path: Path) -> Asked:
+    """What the judge was asked since the last look."""
+    return notes_of(tmp_path / "judge's notes")
+
+
+Evaluate = Callable[..., evolray.Results]
+
+
+@pytest.fixture
+def evaluate(tmp_path: Path, files: dict[str, str], local_ray: None) -> Evaluate:
+    def run(model: Any = speaking.speaks, judge: Any = speaking.compares, **settings: Any) -> evolray.Results:
+        values: dict[str, Any] = {
+            "run": str(tmp_path / "run"), "benchmarks": ["wizard_eval"], "problems": {"wizard_eval": files["problems"]},
+            "baselines": {"wizard_eval": files["baseline"]}, "execution.parallel": 1,
+        }  # fmt: skip
+        values |= {key.replace("__", "."): value for key, value in settings.items()}
+        return evolray.evaluate(
+            values, script=partial(model, tmp_path / "notes"),
+            judge_script=partial(judge, tmp_path / "judge's notes") if judge else None,
+        )  # fmt: skip
+
+    return run
+
+
+# The judge gives the first place a point: problem 1 is 5 : 5, a tie by disagreement; 2 is won, 3 lost, 4 won.
+SUMS = (4 * 0.5 + 5 + 4 + 3 + 8, 4 * 0.5 + 5 + 2 + 9 + 2)
+
+
+def test_scores_by_skill_difficulty_and_split_with_the_judges_bias(
+    evaluate: Evaluate, asked: Asked, judged: Asked, tmp_path: Path
+) -> None:
+    results = evaluate()
+    entry = results.scores["wizard_eval"]
+    assert (entry["wins"], entry["ties"], entry["losses"], entry["total"]) == (2, 1, 1, 4)
+    assert (entry["model_sum"], entry["baseline_sum"]) == SUMS
+    assert entry["score"] == pytest.approx(100 * SUMS[0] / SUMS[1], abs=1e-3)
+    assert (entry["metric"], entry["unit"]) == ("relative score", "%")
+    assert (entry["judge"], entry["baseline"], entry["protocol"]) == ("scripted", "baseline", "two_scores")
+    position = entry["reliability"]["position"]
+    assert (position["pairs"], position["agree"], position["first"]) == (4, 3, 1)
+    assert position["bias"]["score"] == 1.0
+    hard = entry["groups"]["split"]["hard (8-10)"]
+    assert (hard["wins"], hard["losses"], hard["total"]) == (1, 1, 2)
+    assert list(entry["groups"]["skill"]) == ["Art", "Math"]
+    rows = {row["problem"]: (row["outcome"], row["text"]) for row in results.samples()}
+    assert rows == {"1": ("tie", words(5)), "2": ("win", words(4)), "3": ("loss", words(3)), "4": ("win", words(8))}
+    assert asked() == [f"wizard_eval/{n} 0 None" for n in (1, 2, 3, 4)]
+    assert len(judged()) == 8
+    state = json.loads((tmp_path / "run" / "manifest.json").read_text())
+    assert (state["status"], state["sampled"], state["judged"], state["to_judge"]) == ("complete", 4, 8, 8)
+
+
+def test_a_rerun_asks_nobody_and_another_rule_asks_the_judge_alone(
+    evaluate: Evaluate, asked: Asked, judged: Asked, tmp_path: Path
+) -> None:
+    first = evaluate()
+    asked(), judged()
+    assert evaluate().scores == first.scores
+    assert (asked(), judged()) == ([], [])
+    alternate = evaluate(verdicts__order="alternate").scores["wizard_eval"]
+    assert asked() == [] and len(judged()) == 4
+    assert alternate["rules"]["order"] == "alternate" and "position" not in alternate.get("reliability", {})
+    assert len(list((tmp_path / "run" / "judged").iterdir())) == 2
+    repeated = evaluate(verdicts__repeats=2).scores["wizard_eval"]
+    assert asked() == [] and len(judged()) == 8
+    assert repeated["reliability"]["self_consistency"]["same"]["score"] == 100.0
+
+
+def test_what_the_model_did_not_answer_counts_as_lost_and_is_judged_once_it_does(
+    evaluate: Evaluate, asked: Asked, judged: Asked, tmp_path: Path
+) -> None:
+    (tmp_path / "ill").touch()
+    ill = evaluate().scores["wizard_eval"]
+    assert (ill["wins"], ill["ties"], ill["losses"], ill["unanswered"], ill["failed"]) == (1, 1, 2, 1, 1)
+    assert (ill["model_sum"], ill["baseline_sum"]) == (SUMS[0] - 4.5 + 1, SUMS[1] - 2.5 + 10)
+    assert len(judged()) == 6
+    (tmp_path / "ill").unlink()
+    asked()
+    well = evaluate(retry_failed=True).scores["wizard_eval"]
+    assert asked() == ["wizard_eval/2 0 None"] and len(judged()) == 2
+    assert (well["wins"], well["unanswered"], well["failed"]) == (2, 0, 0)
+
+
+def test_two_turns_at_temperatures_by_category_rated_with_right_answers_at_hand(
+    evaluate: Evaluate, files: dict[str, str], asked: Asked, judged: Asked
+) -> None:
+    results = evaluate(
+        speaking.converses, speaking.rates, benchmarks=["mt_bench"], problems={"mt_bench": files["questions"]},
+        baselines={}, references={"mt_bench": files["references"]},
+    )  # fmt: skip
+    entry = results.scores["mt_bench"]
+    assert (entry["score"], entry["unit"], entry["total"]) == (7.0, "of 10", 4)
+    assert {turn: one["score"] for turn, one in entry["groups"]["turn"].items()} == {"1": 6.0, "2": 8.0}
+    assert entry["sampling"]["temperature"] == "by category" and entry["baseline"] is None
+    assert asked() == ["mt_bench/101 0 None"] * 2 + ["mt_bench/81 0 0.7"] * 2
+    assert len(judged()) == 4
+    with pytest.raises(UserError, match="seed=0 and would now go on with .*seed=1"):
+        evaluate(
+            speaking.converses, speaking.rates, benchmarks=["mt_bench"], problems={"mt_bench": files["questions"]},
+            baselines={}, sampling__seed=1,
+        )  # fmt: skip
+    row = next(row for row in results.samples() if row["problem"] == "81")
+    assert (row["earlier"], row["text"]) == (["Turn 1 after []."], "Turn 2 after ['Turn 1 after [].'].")
+    assert (row["outcome"], row["message"]) == ("scored", "rated 6, 8")
+
+
+def test_labels_of_people_beside_the_judges_verdicts(evaluate: Evaluate, tmp_path: Path) -> None:
+    rows = [{"problem": n, "outcome": outcome} for n, outcome in enumerate(("tie", "win", "win", "win"), 1)]
+    labels = write_lines(tmp_path / "labels.jsonl", rows)
+    found = evaluate(labels={"wizard_eval": labels}).scores["wizard_eval"]["reliability"]["labels"]
+    assert (found["items"], found["agree"]) == (4, 75.0)
+    assert found["confusion"]["loss"]["win"] == 1
+    assert found["kappa"] == pytest.approx((0.75 - 0.4375) / (1 - 0.4375), abs=1e-3)
+
+
+def test_graded_and_judged_benchmarks_in_one_run(evaluate: Evaluate, files: dict[str, str], tmp_path: Path) -> None:
+    sums = write_lines(tmp_path / "sums.jsonl", [{"question": "What is 1?", "answer": "#### 1"}])
+    results = evaluate(
+        speaking.converses, benchmarks=["gsm8k", "mt_bench"], judge=speaking.rates, baselines={},
+        problems={"mt_bench": files["questions"], "gsm8k": sums},
+    )  # fmt: skip
+    assert list(results.scores) == ["gsm8k", "mt_bench"]
+    assert results.scores["gsm8k"]["passed"] == 1 and results.scores["mt_bench"]["score"] == 7.0
+    assert {(row["benchmark"], row["outcome"]) for row in results.samples()} == {
+        ("gsm8k", "passed"), ("mt_bench", "scored"),
+    }  # fmt: skip
+
+
+def test_ready_answers_and_ready_reviews_need_no_model_no_judge_and_no_ray(
+    files: dict[str, str], tmp_path: Path
+) -> None:
+    samples = write_lines(tmp_path / "mine.jsonl", [{"idx": n, "wizardlm": f"answer {n}"} for n in (1, 2, 3)])
+    rows = [{"problem": 1, "outcome": "win"}, {"problem": 2, "outcome": "loss"}, {"problem": 3, "outcome": "win"}]
+    reviews = write_lines(tmp_path / "reviews.jsonl", rows)
+    settings = {"samples": samples, "problems": files["problems"], "run": str(tmp_path / "graded")}
+    entry = evolray.grade("wizard_eval", reviews=reviews, **settings).scores["wizard_eval"]
+    assert (entry["wins"], entry["losses"], entry["unanswered"], entry["missing"]) == (2, 2, 1, 1)
+    assert entry["judge"] == "reviews.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"judge": None}, "chat benchmarks need a judge: set judge.endpoint.model="),
+        ({"baselines": {}}, "name their file, or a run of evolray evaluate, as baselines.wizard_eval=..."),
+        ({"baselines": {"mt_bench": "x"}}, "baselines.mt_bench: mt_bench is not among the benchmarks of this run"),
+        ({"verdicts__protocol": "ranking"}, "verdicts.protocol=ranking: WizardEval has two_scores, and auto"),
+        ({"verdicts__order": "first"}, "verdicts.order=first: expected both, alternate, random"),
+        ({"verdicts__attempts": 0}, "verdicts.attempts=0: expected 1 or more"),
+        ({"judge__sampling__n": 2, "judge__sampling__temperature": 1.0}, "judge.sampling.n=2: expected 1"),
+        ({"judge__sampling__top_p": 0}, "judge.sampling.top_p=0.0: expected a share above 0"),
+        ({"labels": {"wizard_eval": "nowhere.csv"}}, "nowhere.csv: no such file"),
+    ],
+)
+def test_what_cannot_work_is_said_before_anything_is_written(
+    evaluate: Evaluate, tmp_path: Path, settings: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UserError) as caught:
+        evaluate(**settings)
+    assert message in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_baseline_with_holes_is_refused_with_their_names(evaluate: Evaluate, tmp_path: Path) -> None:
+    holes = write_lines(tmp_path / "holes.jsonl", [{"idx": 1, "output": "x"}, {"idx": 3, "output": "y"}])
+    with pytest.raises(UserError, match=r"no answer to 2 of 4 problems of WizardEval \(2, 4\)"):
+        evaluate(baselines={"wizard_eval": holes})
