@@ -18,7 +18,7 @@ SCHEMA = pa.schema(
 )  # fmt: skip
 """`prompt` is all that was put before a choice, the examples too; where each choice has a prompt of its own it is
 empty, and `choices` are whole texts. `response`: of a task that lets the model write. `score`: the metric's value, a
-share where several choices are right; `correct` is only for those that are all or nothing."""
+share where several choices are right; `correct` is only for metrics that are all or nothing."""
 
 Sample = Mapping[str, Any]
 
@@ -26,6 +26,9 @@ Sample = Mapping[str, Any]
 def rows_of(results: Mapping[str, Any], metric: str) -> pa.Table:
     """From lm-eval's results with samples. Where a task reads answers in several ways, the scored one counts."""
     rows = [row for task, samples in results["samples"].items() for row in _rows(results, task, samples, metric)]
+    is_all_or_nothing = all(row["score"] in (0, 1) for row in rows)
+    for row in rows:
+        row["correct"] = row["score"] == 1 if is_all_or_nothing else None
     return pa.Table.from_pylist(rows, SCHEMA)
 
 
@@ -51,7 +54,6 @@ def _rows(results: Mapping[str, Any], task: str, samples: Sequence[Sample], metr
                 "doc_id": sample["doc_id"],
                 **_asked(sample, metric, delimiter),
                 "gold": storable(str(sample["target"])),
-                "correct": bool(score) if score in (0, 1) else None,
                 "score": float(score) if isinstance(score, int | float) else None,
             }
 
