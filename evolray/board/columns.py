@@ -18,11 +18,13 @@ ORDER = (
 )  # fmt: skip
 # Rules that do not decide, by the first part of their names.
 CIRCUMSTANCES = frozenset((
-    "extraction", "isolation", "left out", "limits", "memory_mb", "packages", "processes", "python", "seconds",
-    "versions", "attempts", "repeats", "seed",
+    "attempts", "extraction", "isolation", "left out", "limits", "max_length", "memory_mb", "packages", "processes",
+    "python", "repeats", "reviews", "reviews_sha256", "seconds", "seed", "truncated", "version", "versions",
 ))  # fmt: skip
-UNMARKED = frozenset(("versions", "python", "packages", "seed"))
+UNMARKED = frozenset(("packages", "python", "reviews", "reviews_sha256", "seed", "versions"))
 DECIDING = ("judge", "baseline", "protocol", "metric", "unit", "shots", "task", "release", "problems", "data")
+# What the rules say under a name of DECIDING is more exact: of the baseline, which answers.
+RENAMED = {name: f"{name} by the rules" for name in DECIDING} | {"baseline": "baseline answers"}
 NOTHING = "–"
 MOST_CHARS = 36
 
@@ -67,7 +69,8 @@ def deciding(row: Row) -> dict[str, str]:
     }  # fmt: skip
     found = {name: NOTHING if values[name] is None else str(values[name]) for name in DECIDING}
     rules = {name: value for name, value in row.rules.items() if name.partition(".")[0] not in CIRCUMSTANCES}
-    return {**rules, **found}
+    exact = {RENAMED.get(name, name): value for name, value in rules.items() if value != found.get(name)}
+    return {**exact, **found}
 
 
 def settings(row: Row) -> dict[str, str]:
@@ -97,8 +100,13 @@ def words_of(name: str, value: str) -> str:
     if name in ("shots", "problems"):
         return f"{said} {name}"
     return {"baseline": f"against {said}", "release": said, "metric": said, "unit": said}.get(
-        name, f"{one_line(name.replace('_', ' '), MOST_CHARS)} {said}"
+        name, f"{plain(name)} {said}"
     )
+
+
+def plain(name: str) -> str:
+    """A rule's or a setting's name for people: "judge_identity.kind" as "judge identity kind"."""
+    return one_line(name.replace("_", " ").replace(".", " "), 2 * MOST_CHARS)
 
 
 def telling_apart(names: Sequence[str], each: Sequence[Mapping[str, str]]) -> list[str]:

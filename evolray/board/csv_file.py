@@ -16,8 +16,9 @@ from evolray.report.texts import visible
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 HEADER = (
-    "model", "benchmark", "column", "metric", "unit", "score", "low", "high", "total", *COUNTS, "judge", "protocol",
-    "baseline", "release", "data_sha256", "task", "shots", "prompt", *SAMPLING, "rules", "called", "run", "updated_at",
+    "model", "benchmark", "column", "metric", "unit", "score", "low", "high", "length_controlled", "total", *COUNTS,
+    "judge", "protocol", "baseline", "release", "data_sha256", "task", "shots", "prompt", *SAMPLING, "rules", "called",
+    "run", "updated_at",
 )  # fmt: skip
 
 
@@ -34,9 +35,9 @@ def to_csv(rows: Sequence[Row]) -> str:
 
 def _values(row: Row, column: str) -> list[object]:
     return [
-        row.model, row.benchmark, column, row.metric, row.unit, row.score, row.low, row.high, row.total,
-        *(row.counts.get(name) for name in COUNTS), row.judge, row.protocol, row.baseline, row.release, row.sha256,
-        row.task, row.shots, row.prompt, *(row.sampling.get(name) for name in SAMPLING),
+        row.model, row.benchmark, column, row.metric, row.unit, row.score, row.low, row.high, row.length_controlled,
+        row.total, *(row.counts.get(name) for name in COUNTS), row.judge, row.protocol, row.baseline, row.release,
+        row.sha256, row.task, row.shots, row.prompt, *(row.sampling.get(name) for name in SAMPLING),
         json.dumps(row.rules, ensure_ascii=False) if row.rules else None, row.called, row.run, when(row.updated_at),
     ]  # fmt: skip
 

@@ -11,7 +11,7 @@ from typing import Any
 
 UNITS = ("%", "of 10")
 SAMPLING = ("n", "temperature", "top_p", "top_k", "max_tokens", "stop", "seed")
-COUNTS = ("problems", "samples", "missing", "failed", "unanswered", "no_verdict", "wins", "ties", "losses")
+COUNTS = ("problems", "samples", "missing", "failed", "unanswered", "unjudged", "no_verdict", "wins", "ties", "losses")
 NAMES = ("judge", "protocol", "baseline", "release", "task", "prompt")
 
 
@@ -22,7 +22,8 @@ class NoRow(Exception):
 @dataclass(frozen=True)
 class Row:
     """`low` and `high` bound a 95 % interval, in `unit`, or are None. `model` is the name on the board; `called` the
-    one in the file. `sha256`: of the benchmark's data. `run`: where it was found, with "/" between its parts.
+    one in the file. `length_controlled`: the win rate as if all answers were equally long, where there is one.
+    `sha256`: of the benchmark's data. `run`: where it was found, with "/" between its parts.
 
     `counts`: those of COUNTS that the entry has. `entry`: all that the file says.
     """
@@ -37,6 +38,7 @@ class Row:
     low: float | None
     high: float | None
     total: int | None
+    length_controlled: float | None
     judge: str | None
     protocol: str | None
     baseline: str | None
@@ -75,7 +77,8 @@ def make_row(
     row = Row(
         model=names.get(called, called), called=called, benchmark=benchmark, unit=unit, score=score, low=low, high=high,
         title=text(entry.get("title")) or benchmark, metric=text(entry.get("metric")) or "pass@1",
-        total=count(entry.get("total")), sha256=text(data.get("sha256")), shots=count(entry.get("shots")),
+        total=count(entry.get("total")), length_controlled=number(_object(entry.get("length_controlled")).get("score")),
+        sha256=text(data.get("sha256")), shots=count(entry.get("shots")),
         sampling={name: said(sampling[name]) for name in SAMPLING if name in sampling},
         rules=flat(_object(entry.get("rules"))),
         counts={name: found for name in COUNTS if (found := count(entry.get(name))) is not None},

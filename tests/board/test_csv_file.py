@@ -9,14 +9,14 @@ from evolray.board.csv_file import HEADER, to_csv, when
 from tests.board.written_runs import gsm8k, mmlu, mt_bench, write
 
 EXPECTED = f"""\
-model,benchmark,column,metric,unit,score,low,high,total,problems,samples,missing,failed,unanswered,no_verdict,\
+model,benchmark,column,metric,unit,score,low,high,length_controlled,total,problems,samples,missing,failed,unanswered,unjudged,no_verdict,\
 wins,ties,losses,judge,protocol,baseline,release,data_sha256,task,shots,prompt,n,temperature,top_p,top_k,max_tokens,\
 stop,seed,rules,called,run,updated_at
-b,mt_bench,MT-Bench,mean score,of 10,6.35,6,6.7,160,80,100,0,0,0,0,,,,gpt-4,single,,MT-Bench 1,{"ab" * 32},,,plain,\
+b,mt_bench,MT-Bench,mean score,of 10,6.35,6,6.7,,160,80,100,0,0,0,,0,,,,gpt-4,single,,MT-Bench 1,{"ab" * 32},,,plain,\
 1,0,1,0,protocol's,none,0,"{{""judge"": ""gpt-4"", ""order"": ""both""}}",b,runs/b,2025-06-15T15:06:40Z
-A,mmlu,MMLU,accuracy,%,52.3,51.5,53.1,14042,14042,100,0,0,,,,,,,,,MMLU 1,{"ab" * 32},mmlu,5,plain,\
+A,mmlu,MMLU,accuracy,%,52.3,51.5,53.1,,14042,14042,100,0,0,,,,,,,,,,MMLU 1,{"ab" * 32},mmlu,5,plain,\
 1,0,1,0,protocol's,none,0,,a,runs/a,2025-06-15T15:06:40Z
-b,mmlu,MMLU,accuracy,%,50,49.2,50.8,14042,14042,100,0,0,,,,,,,,,MMLU 1,{"ab" * 32},mmlu,5,plain,\
+b,mmlu,MMLU,accuracy,%,50,49.2,50.8,,14042,14042,100,0,0,,,,,,,,,,MMLU 1,{"ab" * 32},mmlu,5,plain,\
 1,0,1,0,protocol's,none,0,,b,runs/b,2025-06-15T15:06:40Z
 """
 

@@ -6,7 +6,7 @@ import pytest
 from evolray.board.stage import Board, board
 from evolray.config import BoardConfig
 from evolray.errors import UserError
-from tests.board.written_runs import gsm8k, mmlu, mt_bench, write, write_three
+from tests.board.written_runs import alpaca_eval, gsm8k, mmlu, mt_bench, write, write_three
 
 HOSTILE = '</script><script>alert(1)</script><img src=x onerror="alert(2)">\nsecond line {{ 7 * 7 }}'
 
@@ -117,6 +117,13 @@ def test_other_settings_in_a_column_are_marked_and_listed(tmp_path: Path, withou
     page = Page(board_of(tmp_path / "out", tmp_path / "runs").path)
     assert page.lines[0][3] == "GSM8K † pass@1, %" and page.lines[1][3] == "50.0 48.0 – 52.0 3 without a sample"
     assert "† prompt instruct: b; plain: a" in page.text
+
+
+def test_a_length_controlled_win_rate_stands_below_the_score(tmp_path: Path, without_figures: None) -> None:
+    entry = alpaca_eval("a", 75.31) | {"length_controlled": {"score": 61.2, "low": None, "high": None}}
+    write(tmp_path / "runs" / "a", {"alpaca_eval": entry})
+    page = Page(board_of(tmp_path / "out", tmp_path / "runs").path)
+    assert page.lines[1][3] == "75.3 72.3 – 78.3 61.2 length-controlled"
 
 
 def test_hostile_names_are_text(tmp_path: Path, without_figures: None) -> None:

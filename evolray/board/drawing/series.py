@@ -84,7 +84,15 @@ def remark(results: Mapping[str, Entry], shown: int, models: int) -> str:
 
 
 def judge_remark(entries: Iterable[Entry]) -> list[str]:
-    return ["simulated judge"] if any("simulated" in str(entry.get("judge", "")) for entry in entries) else []
+    return ["simulated judge"] if any(map(_is_simulated, entries)) else []
+
+
+def _is_simulated(entry: Entry) -> bool:
+    """By the judge's name, or by the kind of endpoint that it was asked at."""
+    rules = entry.get("rules")
+    identity = rules.get("judge_identity") if isinstance(rules, Mapping) else None
+    kind = identity.get("kind") if isinstance(identity, Mapping) else None
+    return "simulated" in str(entry.get("judge", "")) or kind == "simulated"
 
 
 def color(at: int) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from evolray.board.collecting import LeftOut
-from evolray.board.columns import DECIDING, NOTHING, Column, settings, words_of
+from evolray.board.columns import DECIDING, NOTHING, Column, plain, settings, words_of
 from evolray.board.csv_file import when
 from evolray.board.rows import Row
 from evolray.board.table import PERCENT_OF_UNIT, Line, Table
@@ -19,6 +19,7 @@ from evolray.report.texts import one_line, visible
 NAMES = {"data": "data (sha256)", "release": "data release", "unit": "scores are"}
 TROUBLE = {
     "missing": "without a sample", "failed": "failed", "unanswered": "unanswered", "no_verdict": "without a verdict",
+    "unjudged": "not judged",
 }  # fmt: skip
 MOST_CHARS = 200
 
@@ -36,11 +37,13 @@ class Head:
 
 @dataclass(frozen=True)
 class Cell:
-    """`value` is what sorting goes by; "" stands for no result. `remark`: what did not go well."""
+    """`value` is what sorting goes by; "" stands for no result. `note`: another score of the same answers. `remark`:
+    what did not go well."""
 
     value: str = ""
     score: str = "–"
     interval: str = ""
+    note: str = ""
     remark: str = ""
     is_best: bool = False
 
@@ -153,7 +156,11 @@ def _cell(row: Row | None, best: float | None) -> Cell:
         return Cell()
     score = shown(row.score, row.unit)
     is_best = best is not None and score == shown(best, row.unit)
-    return Cell(f"{row.score:.10g}", score, interval(row), _trouble(row), is_best)
+    return Cell(f"{row.score:.10g}", score, interval(row), _note(row), _trouble(row), is_best)
+
+
+def _note(row: Row) -> str:
+    return "" if row.length_controlled is None else f"{shown(row.length_controlled, row.unit)} length-controlled"
 
 
 def _trouble(row: Row) -> str:
@@ -163,12 +170,12 @@ def _trouble(row: Row) -> str:
 def _rules(column: Column) -> Rules:
     names = [*DECIDING, *(name for name in column.decided if name not in DECIDING)]
     decided = [
-        (one_line(NAMES.get(name, name.replace("_", " ")), 60), one_line(column.decided[name], MOST_CHARS))
+        (NAMES.get(name, plain(name)), one_line(column.decided[name], MOST_CHARS))
         for name in names
         if column.decided[name] != NOTHING
     ]
     differing = [
-        (one_line(name.replace("_", " "), 60), "; ".join(_who(value, models) for value, models in values.items()))
+        (plain(name), "; ".join(_who(value, models) for value, models in values.items()))
         for name, values in column.differing.items()
     ]
     return Rules(column.title, tuple(decided), tuple(differing))
