@@ -135,15 +135,17 @@ class _Answers:
     def __enter__(self) -> str | None:
         if not self._is_kept:
             return None
-        if isinstance(self._folder, LocalFolder):
+        if isinstance(self._folder, LocalFolder) and self._folder.is_local:
             self._local = self._folder.path / self._name
         else:
             name = hashlib.sha256(f"{self._folder.url}/{self._name}".encode()).hexdigest()[:16]
             self._local = _scratch() / name
         self._local.parent.mkdir(parents=True, exist_ok=True)
         if not self._folder.is_local and self._folder.exists(self._name + DATABASE):
-            with self._folder.open(self._name + DATABASE) as kept:
-                self._database.write_bytes(kept.read())
+            kept = self._folder.read(self._name + DATABASE)
+            # The copy here is ahead when this machine was the last, and its process was killed.
+            if not self._database.exists() or self._database.stat().st_size < len(kept):
+                self._database.write_bytes(kept)
         return str(self._local)
 
     def __exit__(self, *_: object) -> None:

@@ -14,7 +14,7 @@ from evolray.evaluate.knowledge.benchmarks import KNOWLEDGE_BENCHMARKS, Knowledg
 from evolray.evaluate.knowledge.entry import make_entry
 from evolray.evaluate.knowledge.job import Job, Outcome, Stage
 from evolray.evaluate.knowledge.rows import as_parquet, rows_of
-from evolray.evaluate.knowledge.run import prepare
+from evolray.evaluate.knowledge.run import DATABASE, _Answers, prepare
 from evolray.evaluate.knowledge.source import EndpointSource, endpoint_source
 from evolray.pool.layout import LocalFolder
 from tests.evaluate.knowledge import tasks
@@ -177,3 +177,26 @@ def test_how_far_it_is() -> None:
 def test_a_key_is_in_no_text_of_a_job() -> None:
     job = Job(KnowledgeBenchmark("x", "x", "x", "", None, ""), SOURCE, None, 8, None, None, key="sk-secret")
     assert "sk-secret" not in repr(job)
+
+
+class Store(LocalFolder):
+    """An object store, as far as it matters here: nothing in it can be appended to."""
+
+    is_local = False
+
+
+def test_answers_of_a_run_in_an_object_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    job, store = Job(KNOWLEDGE_BENCHMARKS["mmlu"], SOURCE, None, 8, None, None), Store(str(tmp_path / "store"))
+    with pytest.raises(KeyboardInterrupt), _Answers(store, job) as cache:
+        assert cache and Path(cache).parent.parent == tmp_path
+        kept = Path(f"{cache}{DATABASE}")
+        kept.write_bytes(b"answers")
+        raise KeyboardInterrupt
+    kept.unlink()  # as on another machine
+    with _Answers(store, job):
+        assert kept.read_bytes() == b"answers"
+        kept.write_bytes(b"more answers")
+    with _Answers(store, job), _Answers(store, replace(job, source=replace(SOURCE, model="other"))) as other:
+        assert kept.read_bytes() == b"more answers"
+        assert not Path(f"{other}{DATABASE}").exists()
