@@ -1,13 +1,13 @@
 """Judging: is a judge's position bias measured right, do both orders cancel it, and is nothing paid for twice?
 
-    python benchmarks/judging.py                    # 218 problems; about 6 minutes on two cores
+    python benchmarks/judging.py                    # 218 problems; about 4 minutes on two cores
     python benchmarks/judging.py --problems 60 --parts BC
 
 A simulated judge over HTTP compares two models' answers by rule, with a bias of so many points for the answer that is
-shown first and noise on every score. evolray runs as a user starts it (`evolray grade wizard_eval`), once with both
-orders and once with the papers' alternating one.
+shown first and noise on every score. evolray runs as a user starts it (`evolray grade wizard_eval`).
 
-A   biases of -1, 0, 1 and 2 points: what evolray measures, and the score beside that of a judge without bias
+A   biases of -1, 0, 1 and 2 points: what evolray measures, and by how many points the model leads, in one order alone
+    and in both, beside the lead that a judge without bias sees
 B   faults of the endpoint, 2 % of each kind: what is lost, and what a rerun asks
 C   kill -9 of the driver at half: requests beyond the number of verdicts
 """
@@ -20,7 +20,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
+from statistics import fmean
 from typing import Any
+
+import pyarrow.parquet as pq
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the checkout that the script lies in, installed or not
 
@@ -73,29 +76,36 @@ def judge(words: Sequence[str], run: Path, log: Path) -> dict[str, Any]:
 
 
 def measure_biases(folder: Path, files: dict[str, Path]) -> list[Row]:
-    rows, scores = [], {}
+    measured, leads = [], {}
     for bias in BIASES:
-        for order in ("both", "alternate"):
-            settings = ServerSettings(judge_bias=bias, judge_noise=NOISE, flaws=0.0)
-            run = folder / f"bias{bias}-{order}"
-            with running(settings) as base_url:
-                words = command(base_url, files, run, f"verdicts.order={order}")
-                entry = judge(words, run, folder / "log")
-            scores[bias, order] = entry["score"]
-            print(f"  bias {bias:+}, {order}: {entry['score']:.1f} %", flush=True)
-            if order == "both":
-                found = entry["reliability"]["position"]["bias"]
-                off = abs(found["score"] - bias)
-                half = (found["high"] - found["low"]) / 2
-                shown = f"{found['score']:+.2f} ({found['low']:+.2f} to {found['high']:+.2f})"
-                rows.append(Row(f"bias {bias:+.0f}: measured", shown, f"{bias:+.2f}", off, max(1.5 * half, 0.02)))
-    for bias in BIASES:
-        for order in ("both", "alternate"):
-            beside, value = scores[0.0, "both"], scores[bias, order]
-            target = 1.0 if order == "both" else None
-            shown, known = f"{value:.1f} %", f"{beside:.1f} %"
-            rows.append(Row(f"bias {bias:+.0f}: score, {order}", shown, known, abs(value - beside), target))
-    return rows
+        run = folder / f"bias{bias}"
+        with running(ServerSettings(judge_bias=bias, judge_noise=NOISE, flaws=0.0)) as base_url:
+            entry = judge(command(base_url, files, run), run, folder / "log")
+        leads[bias] = leads_by_order(run)
+        found = entry["reliability"]["position"]["bias"]
+        shown = f"{found['score']:+.2f} ({found['low']:+.2f} to {found['high']:+.2f})"
+        half = (found["high"] - found["low"]) / 2
+        measured.append(Row(f"bias {bias:+.0f}: measured", shown, f"{bias:+.2f}", abs(found["score"] - bias), half))
+        print(f"  bias {bias:+}: {shown}", flush=True)
+    true = leads[0.0]["both"]
+    rows = [
+        Row(f"bias {bias:+.0f}: lead, {order}", f"{lead:+.2f}", f"{true:+.2f}", abs(lead - true), target)
+        for bias in BIASES
+        for order, target in (("model_first", None), ("both", 0.05))
+        for lead in (leads[bias][order],)
+    ]
+    return measured + rows
+
+
+def leads_by_order(run: Path) -> dict[str, float]:
+    """By how many points the model's score is above the baseline's, on average."""
+    (file,) = run.glob("judged/*/verdicts.parquet")
+    verdicts = pq.read_table(file).to_pylist()
+    orders = {"model_first": ("model_first",), "both": ("model_first", "baseline_first")}
+    return {
+        name: fmean(one["model_score"] - one["baseline_score"] for one in verdicts if one["order"] in some)
+        for name, some in orders.items()
+    }
 
 
 def measure_faults(folder: Path, files: dict[str, Path], number: int) -> list[Row]:

@@ -154,7 +154,7 @@ def _comparisons(entry: Entry) -> str:
     if entry.get("standard_error") is not None:
         said += f"; standard error {entry['standard_error']:.2f}"
     if entry.get("model_sum") is not None:
-        said += f"; sums of scores {entry['model_sum']:,.0f} : {entry.get('baseline_sum') or 0:,.0f}"
+        said += f"; sums of scores {entry['model_sum']:,.1f} : {entry.get('baseline_sum') or 0:,.1f}"
     return said
 
 

@@ -77,7 +77,8 @@ class Selection:
 
     def described(self, sampling: SamplingConfig) -> dict[str, Any]:
         """By benchmark, what decides its samples."""
-        found = {one.name: one.described() for one in (*self.graded, *self.knowledge)}
+        others: tuple[Selected | SelectedKnowledge, ...] = (*self.graded, *self.knowledge)
+        found = {other.name: other.described() for other in others}
         for one in self.chat:
             found[one.name] = one.described()
             if sampling.temperature is None and one.temperature:  # then the sampler's identity holds neither
