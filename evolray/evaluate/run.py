@@ -82,7 +82,8 @@ class Run:
             self._shards[shard] = one
             if shard not in there:
                 write_samples(self._folder, shard, samples[start : start + READY_SHARD_SIZE])
-        self._manifest.questions, self._manifest.rejected = len(samples), len(rejected)
+        self._manifest.questions = self._manifest.sampled = len(samples)
+        self._manifest.rejected = len(rejected)
         if rejected:
             lines = "".join(f"{json.dumps(one)}\n" for one in rejected)
             self._folder.write(REJECTED, lines.encode())

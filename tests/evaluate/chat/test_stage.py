@@ -160,7 +160,7 @@ def test_two_turns_at_temperatures_by_category_rated_with_right_answers_at_hand(
     assert entry["sampling"]["temperature"] == "by category" and entry["baseline"] is None
     assert asked() == ["mt_bench/101 0 None"] * 2 + ["mt_bench/81 0 0.7"] * 2
     assert len(judged()) == 4
-    with pytest.raises(UserError, match="seed=0 and would now go on with .*seed=1"):
+    with pytest.raises(UserError, match=r"seed=0 and would now go on with .*seed=1"):
         evaluate(
             speaking.converses, speaking.rates, benchmarks=["mt_bench"], problems={"mt_bench": files["questions"]},
             baselines={}, sampling__seed=1,
