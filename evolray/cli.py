@@ -164,8 +164,10 @@ def _samples(options: argparse.Namespace) -> None:
     from evolray.evaluate.results import Results
     from evolray.views import samples_view
 
-    rows = Results(options.run).samples(failed=options.failed)
-    _show_view(samples_view(rows, options.problem, options.limit))
+    results = Results(options.run)
+    _show_view(samples_view(results.samples(failed=options.failed), options.problem, options.limit))
+    for place in results.knowledge:
+        print(f"of lm-eval: {place}")
 
 
 def _status(options: argparse.Namespace) -> None:

@@ -201,7 +201,7 @@ def test_a_judged_score_says_its_unit_its_judge_and_what_was_won() -> None:
     assert "split: easy (1-7) 155 94.00 91.0-97.0" in lines
     assert "split: hard (8-10) 96.00" in lines
     assert "WizardEval: judge gpt-4, baseline chatgpt, protocol two_scores" in lines
-    assert "1 win, 157 ties, 59 losses; win rate 36.64 % (33.2-40.1); sums of scores 1,692 : 1,790" in lines
+    assert "1 win, 157 ties, 59 losses; win rate 36.64 % (33.2-40.1); sums of scores 1,691.5 : 1,790.0" in lines
 
 
 def test_of_many_groups_the_best_and_the_worst_are_shown() -> None:
@@ -277,7 +277,7 @@ def test_a_length_controlled_win_rate_says_what_it_follows() -> None:
     entry = wizard_eval(metric="win rate", protocol="ranking", standard_error=1.149)
     found = at(44.05, 40.3, 47.8, standard_error=1.92, follows="Dubois et al. 2024, more or less")
     lines = lines_of(entry | {"length_controlled": found}, width=140)
-    assert "1 win, 157 ties, 59 losses; standard error 1.15; sums of scores 1,692 : 1,790" in lines
+    assert "1 win, 157 ties, 59 losses; standard error 1.15; sums of scores 1,691.5 : 1,790.0" in lines
     assert (
         "length-controlled win rate 44.05 % (40.3-47.8), standard error 1.92, after Dubois et al. 2024, more or less"
     ) in lines

@@ -39,6 +39,14 @@ class Problems:
     all: Sequence[Problem]
 
 
+def first(problems: Problems, limit: int | None) -> Problems:
+    """The first `limit` of them, said in the release's name."""
+    if limit is None or limit >= len(problems.all):
+        return problems
+    release = f"{problems.release}, the first {limit}"
+    return Problems(release, problems.source, problems.sha256, problems.all[:limit])
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """`base`: of the plus sets, the outcome on the base tests alone. `message`: why, for people; at most 1,000

@@ -10,6 +10,7 @@ from evolray.pool.layout import Folder, open_folder
 if TYPE_CHECKING:
     import pandas
 
+KNOWLEDGE = "knowledge"
 GOOD = ("passed", "win", "tie", "scored")
 """The outcomes that nobody has to look into."""
 
@@ -28,6 +29,12 @@ class Results:
         """Every sample with its prompt, what was extracted, its outcome and why; `failed`: those that did not pass,
         were found worse than the baseline's, or have no verdict."""
         return (row for row in read_all(self.folder) if not failed or row["outcome"] not in GOOD)
+
+    @property
+    def knowledge(self) -> list[str]:
+        """Where lm-eval's samples are: a Parquet file per benchmark, with choices and log-likelihoods."""
+        found = self.folder.names(KNOWLEDGE)
+        return [f"{self.folder.url}/{KNOWLEDGE}/{name}/{SAMPLES}" for name in found]
 
     def to_pandas(self) -> "pandas.DataFrame":
         import pyarrow.parquet as pq

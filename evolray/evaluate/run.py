@@ -109,9 +109,13 @@ class Run:
         if judge and to_judge:
             judge.check()
         title = f"evaluating {self._manifest.model} on {', '.join(self._manifest.benchmarks)} into {self._folder.url}"
-        ask = f"{len(to_sample)} of {len(self._shards)} shards to sample, " if sampler else ""
-        judged = f", {len(to_judge)} benchmarks to judge" if to_judge else ""
-        logger.info("%s; %s%d to grade%s", title, ask, len(to_grade), judged)
+        todo = (
+            (len(to_sample), f"{len(to_sample)} of {len(self._shards)} shards to sample"),
+            (len(to_grade), f"{len(to_grade)} to grade"),
+            (len(to_judge), f"{len(to_judge)} benchmarks to judge"),
+            (len(to_run), f"{len(to_run)} for lm-eval"),
+        )
+        logger.info("%s; %s", title, ", ".join(text for number, text in todo if number))
         seconds = self._config.engine.log_seconds if isinstance(self._config, EvaluateConfig) else LOG_SECONDS
         progress = Progress(title, self._manifest.questions, seconds, console)
         self._write("running")

@@ -8,7 +8,7 @@ from typing import Any
 from evolray.config import EvaluateConfig, ExecutionConfig, SamplingConfig
 from evolray.config.evaluate import GradingConfig
 from evolray.errors import UserError
-from evolray.evaluate.benchmark import WITH_INPUTS, Benchmark, Form, Problems
+from evolray.evaluate.benchmark import WITH_INPUTS, Benchmark, Form, Problems, first
 from evolray.evaluate.chat.benchmark import ChatBenchmark
 from evolray.evaluate.chat.selection import Files, SelectedChat, select_chat
 from evolray.evaluate.graded import rules_key
@@ -98,16 +98,17 @@ def select(config: EvaluateConfig, has_chat_template: bool, judge: Sampler | Non
         if isinstance(one, KnowledgeBenchmark):
             knowledge.append(SelectedKnowledge(one, files.problems.get(one.name)))
             continue
-        problems = first(one.read(files.of_problems(one)), config.limit)
+        release = one.read(files.of_problems(one))
         if isinstance(one, ChatBenchmark):
             if not has_chat_template:
                 raise UserError(
                     f"{one.title}: the model has no chat template to put a question in; name a chat_format."
                 )
-            chat.append(select_chat(one, problems, config.verdicts, files.of_chat(one), judge, judge_settings(config)))
+            of_judge = judge, judge_settings(config)
+            chat.append(select_chat(one, release, config.limit, config.verdicts, files.of_chat(one), *of_judge))
         else:
             form = find_form(one, config.prompt, has_chat_template)
-            graded.append(settle(one, problems, config, config.extraction, form))
+            graded.append(settle(one, first(release, config.limit), config, config.extraction, form))
     return Selection(tuple(one.name for one in benchmarks), tuple(graded), tuple(chat), tuple(knowledge))
 
 
@@ -182,13 +183,6 @@ def _applying(rules: Mapping[str, Any], problems: Problems) -> dict[str, Any]:
     applying = {**rules}
     with_inputs = applying.pop(WITH_INPUTS, {})
     return {**applying, **with_inputs} if "base_input" in problems.all[0].row else applying
-
-
-def first(problems: Problems, limit: int | None) -> Problems:
-    if limit is None or limit >= len(problems.all):
-        return problems
-    release = f"{problems.release}, the first {limit}"
-    return Problems(release, problems.source, problems.sha256, problems.all[:limit])
 
 
 def find_form(benchmark: Benchmark, wanted: str, has_chat_template: bool) -> Form:

@@ -93,7 +93,7 @@ def grade(
         samples, rejected, model = read_answers_as_samples(config.samples, benchmark, problems)
         identity = {"samples": digest_of(samples)}
         files = _files(config)
-        selected = select_chat(benchmark, problems, config.verdicts, files, judge, judge_settings(config))
+        selected = select_chat(benchmark, problems, None, config.verdicts, files, judge, judge_settings(config))
     else:
         ready = read_ready_samples(config.samples, benchmark, problems, config.extraction)
         samples, rejected, model = ready.samples, ready.rejected, without_credentials(config.samples)

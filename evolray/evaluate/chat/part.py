@@ -53,7 +53,7 @@ class ChatPart:
         selected, judged = self.selected, self._judged()
         entry = make_entry(judged, selected.protocol.name, selected.benchmark.groups, selected.orders)
         if selected.labels:
-            labels = Judged(selected.problems, selected.labels.verdicts)
+            labels = Judged(selected.problems, self._about_these(selected.labels.verdicts))
             agreement = label_agreement(judged, labels, selected.protocol.name, selected.orders)
             entry.setdefault("reliability", {})["labels"] = {"source": selected.labels.source, **agreement}
         samples = self._samples()
@@ -105,7 +105,11 @@ class ChatPart:
         if self.asks:
             return self._judging.verdicts()
         assert self.selected.reviews
-        return [one for one in self.selected.reviews.verdicts if one.problem in self._problems]
+        return self._about_these(self.selected.reviews.verdicts)
+
+    def _about_these(self, verdicts: Sequence[Verdict]) -> list[Verdict]:
+        """Files may be about problems that a limit left out."""
+        return [one for one in verdicts if one.problem in self._problems]
 
     def _row(self, sample: Sample, said: dict[str, tuple[str, str]]) -> Graded:
         if sample.cause:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from evolray.config import VerdictsConfig
 from evolray.errors import UserError
-from evolray.evaluate.benchmark import Problem, Problems
+from evolray.evaluate.benchmark import Problem, Problems, first
 from evolray.evaluate.chat.answers import Answers, read_answers
 from evolray.evaluate.chat.benchmark import Case, ChatBenchmark, JudgeProtocol
 from evolray.evaluate.chat.reviews import Reviews, read_reviews
@@ -92,15 +92,17 @@ class SelectedChat:
 
 
 def select_chat(
-    benchmark: ChatBenchmark, problems: Problems, settings: VerdictsConfig, files: Files, judge: Sampler | None,
-    judge_settings: Mapping[str, Any],
+    benchmark: ChatBenchmark, release: Problems, limit: int | None, settings: VerdictsConfig, files: Files,
+    judge: Sampler | None, judge_settings: Mapping[str, Any],
 ) -> SelectedChat:  # fmt: skip
-    """`judge_settings`: temperature and max_tokens as the judge's config has them, None for what the protocol says.
+    """`release`: all problems, which files may be about; `limit`: only the first so many are judged.
+
+    `judge_settings`: temperature and max_tokens as the judge's config has them, None for what the protocol says.
 
     Raises UserError for a protocol, an order or a file that cannot be used.
     """
     protocol = _protocol(benchmark, settings)
-    read = _Reader(benchmark, problems)
+    read, problems = _Reader(benchmark, release), first(release, limit)
     baseline = read.answers(files.baseline, "baselines") if protocol.is_comparison else None
     reviews = read.reviews(files.reviews, files.model_is)
     if judge and not judge.has_chat_template:

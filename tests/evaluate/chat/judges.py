@@ -75,6 +75,6 @@ def select(
     answers = Answers("a baseline", "there", "1" * 64, baseline, [])
     read, selection.read_answers = selection.read_answers, lambda *_: answers  # type: ignore[assignment]
     try:
-        return select_chat(benchmark, problems, VerdictsConfig(**settings), Files("there"), judge, {})
+        return select_chat(benchmark, problems, None, VerdictsConfig(**settings), Files("there"), judge, {})
     finally:
         selection.read_answers = read

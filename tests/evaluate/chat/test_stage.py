@@ -170,6 +170,14 @@ def test_two_turns_at_temperatures_by_category_rated_with_right_answers_at_hand(
     assert (row["outcome"], row["message"]) == ("scored", "rated 6, 8")
 
 
+def test_files_may_be_about_problems_beyond_the_limit(evaluate: Evaluate, files: dict[str, str]) -> None:
+    entry = evaluate(
+        speaking.converses, speaking.rates, benchmarks=["mt_bench"], problems={"mt_bench": files["questions"]},
+        baselines={}, references={"mt_bench": files["references"]}, limit=1,
+    ).scores["mt_bench"]  # fmt: skip
+    assert (entry["problems"], entry["total"], entry["release"].endswith("the first 1")) == (1, 2, True)
+
+
 def test_labels_of_people_beside_the_judges_verdicts(evaluate: Evaluate, tmp_path: Path) -> None:
     rows = [{"problem": n, "outcome": outcome} for n, outcome in enumerate(("tie", "win", "win", "win"), 1)]
     labels = write_lines(tmp_path / "labels.jsonl", rows)
