@@ -24,9 +24,9 @@ from evolray.blind.summary import cautions, read_back, summary
 from evolray.config.blind import BlindConfig
 from evolray.errors import UserError
 from evolray.evaluate.benchmark import Problems
-from evolray.evaluate.chat.answers import Answers, read_answers
 from evolray.evaluate.chat.benchmark import ChatBenchmark
 from evolray.evaluate.chat.benchmarks import CHAT_BENCHMARKS
+from evolray.evaluate.chat.reading.answers import Answers, read_answers
 from evolray.pool.layout import Folder, hold, open_folder
 from evolray.pool.manifest import check_same_run, describe_run
 from evolray.pool.seed_formats import without_credentials

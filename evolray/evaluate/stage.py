@@ -19,7 +19,7 @@ from evolray.config import EvaluateConfig, GradeConfig
 from evolray.config.evaluate import GradingConfig
 from evolray.errors import UserError
 from evolray.evaluate.chat.benchmark import ChatBenchmark
-from evolray.evaluate.chat.ready import read_answers_as_samples
+from evolray.evaluate.chat.reading.ready import read_answers_as_samples
 from evolray.evaluate.chat.selection import Files, SelectedChat, select_chat
 from evolray.evaluate.code import CODE_BENCHMARKS
 from evolray.evaluate.knowledge.benchmarks import KnowledgeBenchmark

@@ -12,7 +12,7 @@ from evolray.blind.stage import blind
 from evolray.config.blind import BlindConfig
 from evolray.errors import UserError
 from evolray.evaluate.chat.benchmarks import WIZARD_EVAL
-from evolray.evaluate.chat.reviews import read_reviews
+from evolray.evaluate.chat.reading.reviews import read_reviews
 from tests.blind.studies import cells_of
 
 DATA = Path(__file__).parents[2] / "../shared/data"

@@ -1,12 +1,12 @@
 """The chat benchmarks, each put together: problems, turns, groups, and the protocols that judge them."""
 
 from evolray.evaluate.benchmark import Problem
-from evolray.evaluate.chat import problems as reading
 from evolray.evaluate.chat.benchmark import ChatBenchmark, JudgeProtocol
 from evolray.evaluate.chat.protocols.pairwise import Pairwise
 from evolray.evaluate.chat.protocols.ranking import Ranking
 from evolray.evaluate.chat.protocols.single import SingleGrade
 from evolray.evaluate.chat.protocols.two_scores import TwoScores
+from evolray.evaluate.chat.reading import problems as reading
 
 
 def _skill(problem: Problem) -> str:

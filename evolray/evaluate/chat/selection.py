@@ -8,9 +8,9 @@ from typing import Any, Literal
 from evolray.config import VerdictsConfig
 from evolray.errors import UserError
 from evolray.evaluate.benchmark import Problem, Problems, first
-from evolray.evaluate.chat.answers import Answers, read_answers
 from evolray.evaluate.chat.benchmark import Case, ChatBenchmark, JudgeProtocol
-from evolray.evaluate.chat.reviews import Reviews, read_reviews
+from evolray.evaluate.chat.reading.answers import Answers, read_answers
+from evolray.evaluate.chat.reading.reviews import Reviews, read_reviews
 from evolray.evaluate.graded import rules_key
 from evolray.sampling.sampler import Sampler
 

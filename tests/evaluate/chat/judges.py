@@ -7,9 +7,9 @@ from typing import Any
 
 from evolray.config import VerdictsConfig
 from evolray.evaluate.benchmark import Problem, Problems
-from evolray.evaluate.chat.answers import Answers
 from evolray.evaluate.chat.benchmark import ChatBenchmark
 from evolray.evaluate.chat.benchmarks import CHAT_BENCHMARKS
+from evolray.evaluate.chat.reading.answers import Answers
 from evolray.evaluate.chat.selection import Files, SelectedChat, select_chat
 from evolray.pool.layout import Folder, shard_name
 from evolray.sampling.questions import Question, Sample, read_questions, read_samples, write_samples

@@ -14,12 +14,12 @@ from typing import Any, Literal
 
 from evolray.errors import UserError
 from evolray.evaluate.benchmark import Problem, Problems
-from evolray.evaluate.chat.finding import Finder, identifier, shown
-from evolray.evaluate.chat.review_fields import BadReview, Row, begin, is_missing
-from evolray.evaluate.chat.review_formats import is_review, of_table, preference, review
-from evolray.evaluate.chat.review_pairs import BOTH_ORDERS, PEOPLE, Pairs
-from evolray.evaluate.chat.run_folders import open_run, verdicts_in
-from evolray.evaluate.chat.tables import is_table, table_rows
+from evolray.evaluate.chat.reading.finding import Finder, identifier, shown
+from evolray.evaluate.chat.reading.review_fields import BadReview, Row, begin, is_missing
+from evolray.evaluate.chat.reading.review_formats import is_review, of_table, preference, review
+from evolray.evaluate.chat.reading.review_pairs import BOTH_ORDERS, PEOPLE, Pairs
+from evolray.evaluate.chat.reading.run_folders import open_run, verdicts_in
+from evolray.evaluate.chat.reading.tables import is_table, table_rows
 from evolray.evaluate.chat.verdicts import Verdict
 from evolray.evaluate.entries import entries_sha256, read_lines
 from evolray.pool.seed_formats import without_credentials

@@ -7,9 +7,18 @@
 Each function raises BadReview for a line that cannot be used. What a judge said and nobody can read is "no_verdict".
 """
 
-from evolray.evaluate.chat.finding import shown
 from evolray.evaluate.chat.protocols.two_scores import HIGHEST, LOWEST, parse_two_scores
-from evolray.evaluate.chat.review_fields import CHOSEN, ORDERS, BadReview, Make, Row, compared, is_missing, number_of
+from evolray.evaluate.chat.reading.finding import shown
+from evolray.evaluate.chat.reading.review_fields import (
+    CHOSEN,
+    ORDERS,
+    BadReview,
+    Make,
+    Row,
+    compared,
+    is_missing,
+    number_of,
+)
 from evolray.evaluate.chat.verdicts import FAILED, NO_VERDICT, Verdict
 from evolray.evaluate.graded import storable
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from evolray.evaluate.benchmark import Problems
-from evolray.evaluate.chat.answers import read_answers
 from evolray.evaluate.chat.benchmark import ChatBenchmark
+from evolray.evaluate.chat.reading.answers import read_answers
 from evolray.evaluate.graded import storable
 from evolray.sampling.questions import Sample
 

@@ -18,8 +18,8 @@ from typing import Any
 
 from evolray.errors import UserError
 from evolray.evaluate.benchmark import Problem, Problems
-from evolray.evaluate.chat.finding import ID_KEYS, INSTRUCTION_KEYS, PLACE_KEYS, Finder, shown
-from evolray.evaluate.chat.run_folders import open_run, sample_rows
+from evolray.evaluate.chat.reading.finding import ID_KEYS, INSTRUCTION_KEYS, PLACE_KEYS, Finder, shown
+from evolray.evaluate.chat.reading.run_folders import open_run, sample_rows
 from evolray.evaluate.entries import entries_sha256, read_lines
 from evolray.evaluate.graded import FAILED, storable
 from evolray.pool.seed_formats import without_credentials

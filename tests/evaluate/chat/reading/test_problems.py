@@ -13,7 +13,7 @@ import pytest
 
 from evolray.errors import UserError
 from evolray.evaluate.benchmark import Problem, Problems
-from evolray.evaluate.chat.problems import (
+from evolray.evaluate.chat.reading.problems import (
     alpaca_baseline,
     alpaca_turns,
     mt_temperature,
@@ -29,7 +29,7 @@ from evolray.evaluate.chat.problems import (
     wizard_turns,
 )
 
-DATA = Path(__file__).parents[3] / "../shared/data"
+DATA = Path(__file__).parents[4] / "../shared/data"
 needs_data = pytest.mark.skipif(not DATA.exists(), reason="needs the shared data")
 
 WIZARD = {"idx": 7, "Skill": "Math", "Difficulty": 8, "Instruction": "Add 2 and 3."}

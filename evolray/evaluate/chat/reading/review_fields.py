@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from evolray.evaluate.benchmark import Problem
-from evolray.evaluate.chat.finding import identifier, shown
+from evolray.evaluate.chat.reading.finding import identifier, shown
 from evolray.evaluate.chat.verdicts import Verdict
 from evolray.evaluate.graded import storable
 

@@ -6,8 +6,8 @@ Such files often hold many pairs. The first line decides which pair counts; othe
 
 from functools import partial
 
-from evolray.evaluate.chat.finding import shown
-from evolray.evaluate.chat.review_fields import CHOSEN, BadReview, Make, Row
+from evolray.evaluate.chat.reading.finding import shown
+from evolray.evaluate.chat.reading.review_fields import CHOSEN, BadReview, Make, Row
 from evolray.evaluate.chat.verdicts import NO_VERDICT, Verdict
 from evolray.evaluate.graded import storable
 

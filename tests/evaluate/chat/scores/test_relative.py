@@ -11,7 +11,7 @@ from evolray.evaluate.chat.scores.relative import WORST, scores
 from evolray.evaluate.chat.verdicts import Verdict
 from tests.evaluate.chat.judged_by_hand import ORDERS, chosen, judged, scored
 
-DATA = Path(__file__).parents[3] / "../shared/data/vicuna_bench"
+DATA = Path(__file__).parents[4] / "../shared/data/vicuna_bench"
 REVIEWS = ("gpt4_review_gpt35_vs_vicuna13b.jsonl", "gpt4_review_bard_vs_vicuna13b.jsonl")
 
 

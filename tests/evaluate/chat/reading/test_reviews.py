@@ -11,13 +11,13 @@ import pytest
 
 from evolray.errors import UserError
 from evolray.evaluate.benchmark import Problem, Problems
-from evolray.evaluate.chat.problems import read_alpaca_eval, read_vicuna_bench
 from evolray.evaluate.chat.protocols.two_scores import parse_two_scores
-from evolray.evaluate.chat.reviews import Reviews, Side, read_reviews
+from evolray.evaluate.chat.reading.problems import read_alpaca_eval, read_vicuna_bench
+from evolray.evaluate.chat.reading.reviews import Reviews, Side, read_reviews
 from evolray.evaluate.chat.verdicts import Verdict, write_verdicts
 from evolray.pool.layout import open_folder
 
-DATA = Path(__file__).parents[3] / "../shared/data"
+DATA = Path(__file__).parents[4] / "../shared/data"
 needs_data = pytest.mark.skipif(not DATA.exists(), reason="needs the shared data")
 
 

@@ -13,7 +13,7 @@ from evolray.evaluate.chat.scores.length_controlled import FEWEST, PENALTY, leng
 from evolray.evaluate.chat.scores.winning import scores
 from tests.evaluate.chat.judged_by_hand import items
 
-DATA = Path(__file__).parents[3] / "../shared/data/alpaca_eval"
+DATA = Path(__file__).parents[4] / "../shared/data/alpaca_eval"
 PUBLISHED = 62.55024525088112
 
 

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from evolray.errors import UserError
 from evolray.evaluate.benchmark import Problem, Problems
-from evolray.evaluate.chat.finding import identifier
+from evolray.evaluate.chat.reading.finding import identifier
 from evolray.evaluate.entries import entries_sha256, read_problem_entries
 from evolray.evaluate.graded import storable
 from evolray.pool.seed_formats import without_credentials

@@ -12,8 +12,8 @@ import pytest
 
 from evolray.errors import UserError
 from evolray.evaluate.benchmark import Problem, Problems
-from evolray.evaluate.chat.answers import Answers, read_answers
-from evolray.evaluate.chat.problems import (
+from evolray.evaluate.chat.reading.answers import Answers, read_answers
+from evolray.evaluate.chat.reading.problems import (
     alpaca_turns,
     mt_turns,
     read_alpaca_eval,
@@ -24,7 +24,7 @@ from evolray.evaluate.chat.problems import (
     wizard_turns,
 )
 
-DATA = Path(__file__).parents[3] / "../shared/data"
+DATA = Path(__file__).parents[4] / "../shared/data"
 needs_data = pytest.mark.skipif(not DATA.exists(), reason="needs the shared data")
 
 
