@@ -1,15 +1,17 @@
 """lm-eval itself, on a tiny checkpoint and local task files: what it gives is what its own command line gives."""
 
 import json
+import logging
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+import ray
 
 from evolray.config import WorkersConfig
 from evolray.config.judge import LmEvalConfig
@@ -22,10 +24,21 @@ from evolray.sampling.resolve import resolve
 from tests.evaluate.knowledge import tasks
 from tests.evaluate.knowledge.server import serving
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("local_ray", "offline")]
+pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.usefixtures("own_ray", "offline")]
 
 WORKERS = WorkersConfig(device="cpu", cpus=1)
 BATCH = 4
+
+
+@pytest.fixture(scope="module")
+def own_ray() -> Iterator[None]:
+    """Ended with this module: among slow tests there are some that start a cluster of their own."""
+    if ray.is_initialized():
+        yield
+        return
+    ray.init(address="local", num_cpus=4, include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
+    yield
+    ray.shutdown()
 
 
 @pytest.fixture
@@ -68,28 +81,54 @@ def run(place: Path, source: ModelSource, files: Path | None, name: str, limit: 
     )
 
 
-def by_command_line(place: Path, student: Path, files: Path, task: str, shots: int) -> Mapping[str, Any]:
-    """lm-eval's results as it writes them."""
-    arguments = [
-        "--model", "hf", "--model_args", f"pretrained={student},dtype=float32", "--device", "cpu", "--tasks", task,
-        "--num_fewshot", str(shots), "--batch_size", str(BATCH), "--include_path", str(files), "--output_path",
-        str(place / f"{task}.json"),
+# lm-eval's own command line, as often as there are lists of arguments: loading it takes longer than running it.
+COMMAND_LINES = """
+import json, sys
+from lm_eval.__main__ import cli_evaluate
+for arguments in json.loads(sys.argv[1]):
+    sys.argv = ["lm_eval", "run", *arguments]
+    cli_evaluate()
+"""
+
+
+@pytest.fixture(scope="module")
+def by_command_line(
+    tmp_path_factory: pytest.TempPathFactory, student: Path, files: Path
+) -> Mapping[str, Mapping[str, Any]]:
+    """lm-eval's results as it writes them, by benchmark."""
+    place = tmp_path_factory.mktemp("written")
+    lines = [
+        [
+            "--model", "hf", "--model_args", f"pretrained={student},dtype=float32", "--device", "cpu",
+            "--tasks", one.task, "--num_fewshot", str(one.shots or 0), "--batch_size", str(BATCH),
+            "--include_path", str(files), "--output_path", str(place / f"{name}.json"),
+        ]
+        for name, one in KNOWLEDGE_BENCHMARKS.items()
     ]  # fmt: skip
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
-    command = [sys.executable, "-m", "lm_eval", "run", *arguments]
+    environment = {
+        **os.environ, "OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1", "HF_HUB_OFFLINE": "1",
+        "HF_DATASETS_CACHE": str(place / "cache"),
+    }  # fmt: skip
+    command = [sys.executable, "-c", COMMAND_LINES, json.dumps(lines)]
     done = subprocess.run(command, cwd=files, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
-    (written,) = place.glob(f"{task}*.json")
-    read: Mapping[str, Any] = json.loads(written.read_text())
-    return read
+    return {name: json.loads(next(place.glob(f"{name}*.json")).read_text()) for name in KNOWLEDGE_BENCHMARKS}
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run directory that tests share: what one of them has measured, the next one finds there."""
+    return tmp_path_factory.mktemp("measured")
 
 
 @pytest.mark.parametrize("name", KNOWLEDGE_BENCHMARKS)
-def test_scores_are_those_of_the_command_line(tmp_path: Path, student: Path, files: Path, name: str) -> None:
+def test_scores_are_those_of_the_command_line(
+    measured: Path, student: Path, files: Path, by_command_line: Mapping[str, Mapping[str, Any]], name: str
+) -> None:
     benchmark = KNOWLEDGE_BENCHMARKS[name]
-    entry = run(tmp_path / "run", checkpoint(student), files, name)
-    kept = json.loads((tmp_path / "run" / benchmark.folder / "results.json").read_text())["lm_eval"]
-    theirs = by_command_line(tmp_path, student, files, benchmark.task, benchmark.shots or 0)
+    entry = run(measured, checkpoint(student), files, name)
+    kept = json.loads((measured / benchmark.folder / "results.json").read_text())["lm_eval"]
+    theirs = by_command_line[name]
     for part in ("results", "n-shot", "n-samples", "versions"):
         assert kept[part] == theirs[part], part
     scores = theirs["results"][benchmark.task]
@@ -97,9 +136,9 @@ def test_scores_are_those_of_the_command_line(tmp_path: Path, student: Path, fil
     assert (entry["shots"], entry["rules"]["truncated"]) == (benchmark.shots, 0)
 
 
-def test_every_question_is_kept_with_what_decided_it(tmp_path: Path, student: Path, files: Path) -> None:
-    entry = run(tmp_path, checkpoint(student), files, "mmlu")
-    rows = pq.read_table(tmp_path / "knowledge" / "mmlu" / "samples.parquet").to_pylist()
+def test_every_question_is_kept_with_what_decided_it(measured: Path, student: Path, files: Path) -> None:
+    entry = run(measured, checkpoint(student), files, "mmlu")
+    rows = pq.read_table(measured / "knowledge" / "mmlu" / "samples.parquet").to_pylist()
     assert len(rows) == entry["total"] == 4 + 7 + 10
     assert set(entry["groups"]) == {"field", "subtask"}
     assert [(name, one["total"]) for name, one in entry["groups"]["subtask"].items()] == [
@@ -116,23 +155,23 @@ def test_every_question_is_kept_with_what_decided_it(tmp_path: Path, student: Pa
     assert entry["score"] == round(100 * right / len(rows), 2)
 
 
-def test_predictions_of_normalised_accuracy(tmp_path: Path, student: Path, files: Path) -> None:
+def test_predictions_of_normalised_accuracy(measured: Path, student: Path, files: Path) -> None:
     for name in ("arc_challenge", "hellaswag"):
-        entry = run(tmp_path, checkpoint(student), files, name)
-        rows = pq.read_table(tmp_path / "knowledge" / name / "samples.parquet").to_pylist()
+        entry = run(measured, checkpoint(student), files, name)
+        rows = pq.read_table(measured / "knowledge" / name / "samples.parquet").to_pylist()
         assert (len(rows), entry["metric"]) == (8, "normalised accuracy")
         assert all(row["correct"] == (str(row["prediction"]) == row["gold"]) for row in rows)
 
 
 def test_an_endpoint_gives_the_scores_of_its_checkpoint(
-    tmp_path: Path, student: Path, files: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, measured: Path, student: Path, files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TEST_KEY", "sk-not-to-be-seen")
     with serving(student, fails=7, key="sk-not-to-be-seen") as server:
         source = endpoint(server.url, student)
         for name in ("mmlu", "truthfulqa"):
             entry = run(tmp_path / "endpoint", source, files, name)
-            loaded = run(tmp_path / "checkpoint", checkpoint(student), files, name)
+            loaded = run(measured, checkpoint(student), files, name)
             same = ("score", "low", "high", "total", "groups", "outcomes", "shots", "metric")
             assert [entry.get(one) for one in same] == [loaded.get(one) for one in same]
             assert entry["rules"] == loaded["rules"] | {"max_length": tasks.POSITIONS - 1}
