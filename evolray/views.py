@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from evolray.blind import stage as blinds
 from evolray.display import duration
 from evolray.evaluate import manifest as evaluations
 from evolray.evaluate.manifest import EvaluateManifest
@@ -45,6 +46,8 @@ def status_view(run: str) -> RenderableType:
         return evaluate_view(evaluation)
     if folder.exists(MANIFEST) and json.loads(folder.read(MANIFEST)).get("stage") == sweeps.STAGE:
         return sweeps.read(run).table()
+    if lines := blinds.standing(folder):
+        return Text("\n".join(lines))
     return run_view(Pool(run).manifest)
 
 

@@ -8,6 +8,7 @@ results.json, ratings.csv, rejected.csv, labels/    once ratings are read (`resu
 A sheet that is there is left as it is: somebody may have rated in it.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -17,7 +18,7 @@ from evolray.blind.arrangement import LETTERS, Item, Sheet, arrange, draw, key_o
 from evolray.blind.names import items_naming
 from evolray.blind.page.rendering import render
 from evolray.blind.reading import Ratings, read_ratings
-from evolray.blind.results import Groups, results_of, write_results
+from evolray.blind.results import RESULTS, Groups, results_of, write_results
 from evolray.blind.rows import rating_files, read_rows
 from evolray.blind.sheets import HOW_TO_RATE, check_criteria, to_csv
 from evolray.blind.summary import cautions, read_back, summary
@@ -102,6 +103,18 @@ def blind(config: BlindConfig) -> Blind:
     return Blind(
         folder.url, study.models, len(study.items), config.raters, study.left_out, naming, study.unusable(), results
     )  # fmt: skip
+
+
+def standing(folder: Folder) -> list[str]:
+    """What `evolray status` says of a run of this stage; nothing of another's."""
+    if not folder.exists(KEY):
+        return []
+    sheets = sum(name.endswith(".html") for name in folder.names(SHEETS))
+    lines = [f"{folder.url}: {sheets} {'sheet' if sheets == 1 else 'sheets'} in {SHEETS}/"]
+    if not folder.exists(RESULTS):
+        return [*lines, "no ratings yet: once sheets came back, the same command with ratings=[FILE,...] reads them"]
+    results = json.loads(folder.read(RESULTS))
+    return [*lines, *read_back(results["models"][0], results)]
 
 
 def _check(config: BlindConfig) -> None:

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from evolray.blind.stage import blind
+from evolray.blind.stage import blind, standing
 from evolray.config.blind import BlindConfig
 from evolray.errors import UserError
 from evolray.evaluate.chat.benchmarks import WIZARD_EVAL
 from evolray.evaluate.chat.reading.reviews import read_reviews
+from evolray.pool.layout import open_folder
 from tests.blind.studies import cells_of
 
 DATA = Path(__file__).parents[2] / "../shared/data"
@@ -157,6 +158,18 @@ def test_ratings_of_three_models_by_two_raters(tmp_path: Path) -> None:
     assert len(rows) == 2 * 20 * 3
     assert {row["rank"] for row in rows if row["model"] == "alpaca" and row["rater"] == "rater-01"} == {"2", "3"}
     assert "wizardlm vs alpaca, ratings" in str(done) and "by majority" in str(done)
+
+
+def test_how_a_study_stands(tmp_path: Path) -> None:
+    """As `evolray status` has it."""
+    folder = open_folder(str(tmp_path / "run"))
+    assert standing(folder) == []
+    blind(config(tmp_path, raters=2))
+    first, then = standing(folder)
+    assert first.endswith("run: 2 sheets in sheets/") and then.startswith("no ratings yet")
+    returned = fill(tmp_path, "rater-01", lambda _, model: 1 if model == "wizardlm" else 2)
+    lines = blind(config(tmp_path, raters=2, ratings=[returned])).lines()
+    assert standing(folder)[1:] == lines[-len(standing(folder)) + 1 :]
 
 
 def test_labels_are_what_evaluate_reads(tmp_path: Path) -> None:

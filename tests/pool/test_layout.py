@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from evolray.errors import EvolrayError, UserError
-from evolray.pool.layout import LocalFolder, cannot_write, hold, open_folder, shard_name, shards_in
+from evolray.pool.layout import LocalFolder, RemoteFolder, cannot_write, hold, open_folder, shard_name, shards_in
 
 HOLDER = """
 import sys
@@ -46,6 +46,18 @@ def test_opening_creates_nothing_and_a_missing_folder_has_no_names(tmp_path: Pat
     assert shards_in(folder, "pool") == []
     assert not folder.exists("pool")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", [LocalFolder, RemoteFolder])
+def test_a_directory_in_a_folder_is_a_folder(tmp_path: Path, kind: type[LocalFolder] | type[RemoteFolder]) -> None:
+    folder = kind(str(tmp_path) if kind is LocalFolder else f"file://{tmp_path}")
+    below = folder.below("judged/a")
+    if kind is RemoteFolder:
+        (tmp_path / "judged/a").mkdir(parents=True)  # a file system wants it, an object store does not
+    below.write("b.json", b"1")
+    assert below.url == f"{folder.url}/judged/a"
+    assert folder.read("judged/a/b.json") == b"1" == below.read("b.json")
+    assert below.below("c").url == f"{folder.url}/judged/a/c"
 
 
 def test_files_under_way_are_not_listed(tmp_path: Path) -> None:
