@@ -29,7 +29,6 @@ import os
 import re
 import secrets
 import shutil
-import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -42,6 +41,7 @@ from pyarrow import fs
 from evolray.errors import EvolrayError, UserError
 from evolray.model_folder import ABOUT, STATE, Tree, check, check_files, is_state, open_tree, read_about
 from evolray.pool.layout import cannot_write, open_folder
+from evolray.pool.scratch import scratch
 
 CHECKPOINTS = "checkpoints"
 STEP = re.compile(r"step-(\d{8,})")
@@ -153,7 +153,7 @@ class Checkpoints:
         if into is None:
             # Named after its content, so that no process of the node takes away what another one is reading.
             digest = _digest(json.dumps(checkpoint.about, sort_keys=True))
-            target = self._scratch() / f"{checkpoint.name}-{digest}{'-with-state' if with_state else ''}"
+            target = scratch(_digest(self.url)) / f"{checkpoint.name}-{digest}{'-with-state' if with_state else ''}"
         else:
             target = Path(into).expanduser().absolute()
         if _holds(target, checkpoint.about, wanted):
@@ -263,19 +263,8 @@ class Checkpoints:
         return None if about is None else Checkpoint(step, tree.url, about, tree)
 
     def _partial(self, step: int) -> Path:
-        parent = Path(self._tree.path) if self._folder.is_local else self._scratch()
+        parent = Path(self._tree.path) if self._folder.is_local else scratch(_digest(self.url))
         return parent / f".{step_name(step)}.partial"
-
-    def _scratch(self) -> Path:
-        """This user's folder on this node for this run, where TMPDIR says; every process of the node finds the same."""
-        folder = Path(tempfile.gettempdir()) / f"evolray-{os.getuid()}-{_digest(self.url)}"
-        try:
-            folder.mkdir(mode=0o700, exist_ok=True)
-        except OSError as error:
-            raise cannot_write(str(folder), error) from error
-        if folder.is_symlink() or folder.stat().st_uid != os.getuid():
-            raise UserError(f"{folder} belongs to another user; remove it, or set TMPDIR to a directory of your own.")
-        return folder
 
     def _finish_commits(self) -> None:
         """Rename what was complete when its writer died just before doing so itself.

@@ -38,7 +38,7 @@ METHOD = ("evolray.records", "evolray.errors", "evolray.method")
 TEACHERS = ("evolray.errors", "evolray.records", "evolray.method.teacher", "evolray.teachers")
 POOL = ("evolray.errors", "evolray.records", "evolray.config", "evolray.pool", "pyarrow", "yaml")
 CLUSTER = ("evolray.cluster", "evolray.config", "evolray.errors", "ray", "psutil")
-MODEL_FOLDER = ("evolray.errors", "evolray.pool.layout", "pyarrow")
+MODEL_FOLDER = ("evolray.errors", "evolray.pool.layout", "evolray.pool.scratch", "pyarrow")
 ENGINE = (
     "evolray.cluster", "evolray.config", "evolray.errors", "evolray.records", "evolray.method.teacher",
     "evolray.teachers", "evolray.pool", "evolray.display", "evolray.engine", "rich",

@@ -6,10 +6,8 @@ and later runs share it. It is never deleted by evolray; it lies where TMPDIR sa
 
 import hashlib
 import json
-import os
 import secrets
 import shutil
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from pyarrow import fs
 from evolray.errors import EvolrayError, UserError
 from evolray.model_folder import Tree, check, is_state, open_tree
 from evolray.pool.layout import cannot_write
+from evolray.pool.scratch import scratch
 
 
 def fetch(tree: Tree) -> Path:
@@ -33,7 +32,7 @@ def fetch(tree: Tree) -> Path:
             )
         return Path(tree.path)
     sizes = {name: size for name, size in tree.sizes().items() if not is_state(name)}
-    target = _scratch() / hashlib.blake2s(json.dumps([tree.url, sizes]).encode()).hexdigest()[:16]
+    target = scratch("models") / hashlib.blake2s(json.dumps([tree.url, sizes]).encode()).hexdigest()[:16]
     if not target.exists():
         _copy(tree, list(sizes), target)
     return target
@@ -52,14 +51,3 @@ def _copy(tree: Tree, names: list[str], target: Path) -> None:
         raise cannot_write(str(target), error) from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-
-
-def _scratch() -> Path:
-    folder = Path(tempfile.gettempdir()) / f"evolray-{os.getuid()}-models"
-    try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-    except OSError as error:
-        raise cannot_write(str(folder), error) from error
-    if folder.is_symlink() or folder.stat().st_uid != os.getuid():
-        raise UserError(f"{folder} belongs to another user; remove it, or set TMPDIR to a directory of your own.")
-    return folder

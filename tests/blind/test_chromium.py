@@ -1,7 +1,6 @@
 """A rater's page in a real browser, from a file: rated with the keyboard alone, kept, exported, and read back."""
 
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,6 @@ from evolray.blind.reading import Ratings, read_ratings
 from evolray.blind.rows import read_rows
 from tests.blind.studies import MODELS, sheets
 
-CHROMIUM = shutil.which("chromium")
-FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync")
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 400, "height": 844}
 FIVE = ("a", "b", "c", "d", "e")
 CRITERIA = ["relevance", "reasoning"]
@@ -23,20 +20,10 @@ NO_STORAGE = "Object.defineProperty(window, 'localStorage', {get() { throw new E
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),  # playwright's own pipes
 ]
 
 Open = Callable[..., Any]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as api:
-        browser = api.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

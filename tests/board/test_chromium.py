@@ -1,6 +1,5 @@
 """The page in a real browser, from a file: it asks nobody for anything, sorts, filters, and fits a phone."""
 
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,16 +9,10 @@ from evolray.board.stage import board
 from evolray.config import BoardConfig
 from tests.board.written_runs import gsm8k, write, write_three
 
-CHROMIUM = shutil.which("chromium")
-FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 400, "height": 844}
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),  # playwright's own pipes
 ]
 
@@ -32,15 +25,6 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> str:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("evolray.board.stage.figures", lambda table: {})
         return board(BoardConfig(results=[str(folder / "runs")], output=str(folder / "out"))).path
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as api:
-        browser = api.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

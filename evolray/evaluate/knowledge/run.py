@@ -12,7 +12,6 @@ appended to, so there the answers are written on this machine and copied when th
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -29,7 +28,8 @@ from evolray.evaluate.knowledge.job import Job
 from evolray.evaluate.knowledge.rows import as_parquet
 from evolray.evaluate.knowledge.source import EndpointSource, ModelSource, digest
 from evolray.evaluate.knowledge.task_files import own_folder, read_task_files
-from evolray.pool.layout import Folder, LocalFolder, cannot_write
+from evolray.pool.layout import Folder, LocalFolder
+from evolray.pool.scratch import scratch
 
 RESULTS, SAMPLES = "results.json", "samples.parquet"
 DATABASE = "_rank0.db"
@@ -139,7 +139,7 @@ class _Answers:
             self._local = self._folder.path / self._name
         else:
             name = hashlib.sha256(f"{self._folder.url}/{self._name}".encode()).hexdigest()[:16]
-            self._local = _scratch() / name
+            self._local = scratch("answers") / name
         self._local.parent.mkdir(parents=True, exist_ok=True)
         if not self._folder.is_local and self._folder.exists(self._name + DATABASE):
             kept = self._folder.read(self._name + DATABASE)
@@ -155,17 +155,6 @@ class _Answers:
     @property
     def _database(self) -> Path:
         return Path(f"{self._local}{DATABASE}")
-
-
-def _scratch() -> Path:
-    folder = Path(tempfile.gettempdir()) / f"evolray-{os.getuid()}-answers"
-    try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-    except OSError as error:
-        raise cannot_write(str(folder), error) from error
-    if folder.is_symlink() or folder.stat().st_uid != os.getuid():
-        raise UserError(f"{folder} belongs to another user; remove it, or set TMPDIR to a directory of your own.")
-    return folder
 
 
 def _versions() -> Mapping[str, str]:

@@ -1,6 +1,5 @@
 """The page in a real browser, from a file: it shows itself, asks nobody for anything, and does what it says."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,6 @@ from evolray.report.stage import report
 from tests.report import refine_run
 from tests.report.evolve_run import eliminated, kept, plain_run, write_run
 
-CHROMIUM = shutil.which("chromium")
-FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 HOSTILE = {
     "markup": '</script></style><script>window.hit = 1</script><img src=x onerror="window.hit = 2"><b>bold</b>',
@@ -30,21 +24,11 @@ HOSTILE = {
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),  # playwright's own pipes
 ]
 
 Open = Callable[..., Any]
 Size = dict[str, int]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as api:
-        browser = api.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
