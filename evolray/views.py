@@ -97,9 +97,11 @@ def evaluate_view(one: EvaluateManifest) -> RenderableType:
             f"{one.failed:,} failed, {one.graded:,} graded; {duration(one.seconds)} in all"
         )
     )
-    if one.to_judge and one.status != "complete":
-        tokens, cost = sum(one.judge_tokens.values()), f", cost {one.judge_cost:,.2f}" if one.judge_cost else ""
-        parts.append(Text(f"judge: {one.judged:,} of {one.to_judge:,} questions answered, {tokens:,} tokens{cost}"))
+    for name, judged in one.judging.items():
+        failed = f", {judged.failed:,} failed" if judged.failed else ""
+        cost = f", cost {judged.cost:,.2f}" if judged.cost else ""
+        said = f"{judged.answered:,} of {judged.asked:,} questions answered{failed}, {judged.tokens:,} tokens{cost}"
+        parts.append(Text(f"judge of {name}: {said}"))
     if one.status == "complete":
         parts += ["", scores_view(one.run, evaluations.read_scores(open_folder(one.run)))]
     return Group(*parts)

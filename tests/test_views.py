@@ -304,14 +304,14 @@ def test_groups_come_from_files_and_cannot_move_the_cursor() -> None:
     assert "skill: \\x1b[2Jx" in shown and "\x1b" not in shown
 
 
-def test_a_running_evaluation_shows_how_far_the_judge_is() -> None:
+def test_an_evaluation_shows_how_far_its_judges_are_and_what_they_cost() -> None:
     settings: dict[str, Any] = {
-        "model": "m", "benchmarks": ["mt_bench"], "questions": 80, "sampled": 80, "judged": 120, "to_judge": 160,
-        "judge_tokens": {"prompt": 200_000, "completion": 30_000}, "judge_cost": 7.8, "updated_at": time.time(),
+        "model": "m", "benchmarks": ["mt_bench"], "questions": 80, "sampled": 80, "updated_at": time.time(),
     }  # fmt: skip
-    shown = printed(evaluate_view(EvaluateManifest("runs/a", "running", **settings)))
-    assert "judge: 120 of 160 questions answered, 230,000 tokens, cost 7.80" in shown
-    assert "judge" not in printed(evaluate_view(EvaluateManifest("runs/a", "running", **{**settings, "to_judge": 0})))
+    judging = {"mt_bench": {"asked": 160, "answered": 120, "failed": 3, "tokens": 230_000, "cost": 7.8}}
+    shown = printed(evaluate_view(EvaluateManifest("runs/a", "running", **settings, judging=judging)))
+    assert "judge of mt_bench: 120 of 160 questions answered, 3 failed, 230,000 tokens, cost 7.80" in shown
+    assert "judge" not in printed(evaluate_view(EvaluateManifest("runs/a", "running", **settings)))
 
 
 def test_a_conversation_is_shown_turn_by_turn_and_coloured_by_its_outcome() -> None:

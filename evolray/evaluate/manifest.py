@@ -13,11 +13,22 @@ STAGE, SCORES = "evaluate", "scores.json"
 
 
 @dataclass
+class JudgeAccount:
+    """Questions to the judge, and what became of them; `cost` is at the prices of the judge's endpoint."""
+
+    asked: int = 0
+    answered: int = 0
+    failed: int = 0
+    tokens: int = 0
+    cost: float = 0.0
+
+
+@dataclass
 class EvaluateManifest:
     """`questions` = sampled + failed + those still to be asked; `graded` of the sampled and failed ones.
 
     `cost` is that of the endpoint's answers, at the config's prices; `rejected` counts lines of ready samples.
-    `judged` of `to_judge` questions to the judge are answered, of the benchmark that is judged now or was last.
+    `judging`: of each benchmark that has a judge.
     """
 
     run: str
@@ -29,16 +40,19 @@ class EvaluateManifest:
     sampled: int = 0
     failed: int = 0
     graded: int = 0
-    judged: int = 0
-    to_judge: int = 0
     rejected: int = 0
     tokens: dict[str, int] = field(default_factory=dict)
     cost: float = 0.0
-    judge_tokens: dict[str, int] = field(default_factory=dict)
-    judge_cost: float = 0.0
+    judging: dict[str, JudgeAccount] = field(default_factory=dict)
     seconds: float = 0.0
     message: str = ""
     updated_at: float = field(default_factory=time.time)
+
+    def __post_init__(self) -> None:
+        """From JSON, too."""
+        self.judging = {
+            name: one if isinstance(one, JudgeAccount) else JudgeAccount(**one) for name, one in self.judging.items()
+        }
 
 
 def write(folder: Folder, manifest: EvaluateManifest) -> None:
