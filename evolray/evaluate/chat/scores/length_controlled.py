@@ -3,13 +3,13 @@
 Judges like long answers. Dubois et al. 2024 (arXiv 2404.04475), as in AlpacaEval, explain each preference by a
 logistic regression and then predict it with the difference in length set to 0, averaged over the instructions:
 
-    chance of a win = logistic(model + length * tanh(difference / its standard deviation) + difficulty * instruction's)
+    chance of a win = logistic(model + length * tanh(difference / its standard deviation))
 
-What is the same: the form above, lengths in characters, differences that are divided by their standard deviation but
-not centred, draws as 1/2. What differs, so that the figures are near to AlpacaEval's but not equal:
+What is the same: lengths in characters, differences that are divided by their standard deviation but not centred,
+draws as 1/2. What differs, so that the figures are near to AlpacaEval's but not equal:
 
-- AlpacaEval knows each instruction's difficulty, from one fit over its whole leaderboard, and ships the numbers. We
-  have none unless they are given, so that the term is left out.
+- AlpacaEval has a third term, each instruction's difficulty, from one fit over its whole leaderboard. That is not to
+  be had from one model's comparisons.
 - It adds comparisons with lengthened and shortened answers of its baseline to the fit, which pull the length's weight
   towards what they show; we have no such answers.
 - Its penalty is on absolute weights, with a strength chosen by cross-validation. Ours is a weak quadratic one, and not
@@ -34,39 +34,34 @@ Vector = NDArray[np.float64]
 FEWEST = 20
 """Comparisons; with fewer, the weights say more about chance than about length."""
 PENALTY = 0.01
-"""On the squared weights of length and difficulty, so that they stay finite where length decides every outcome."""
+"""On the squared weight of length, so that it stays finite where length decides every outcome."""
 MOST_STEPS = 100
-FOLLOWS = "Dubois et al. 2024 (arXiv 2404.04475), {}, fitted on these comparisons alone with a weak quadratic penalty"
+FOLLOWS = (
+    "Dubois et al. 2024 (arXiv 2404.04475), without its difficulty of instructions, fitted on these comparisons alone "
+    "with a weak quadratic penalty"
+)
 
 
-def length_controlled(
-    items: Sequence[Item],
-    lengths: Mapping[str, tuple[int, int]],
-    difficulties: Mapping[str, float] | None = None,
-) -> dict[str, Any]:
-    """What scores.json says of them. `lengths`: the model's and the baseline's, by problem. `difficulties`: of the
-    instructions, by problem, where they are known. An item that lacks either is counted in `left_out`.
+def length_controlled(items: Sequence[Item], lengths: Mapping[str, tuple[int, int]]) -> dict[str, Any]:
+    """What scores.json says of them. `lengths`: the model's and the baseline's, by problem; an item that lacks them is
+    counted in `left_out`.
 
     "score" is None, with a "reason", where there is too little to fit.
     """
     answered = [one for one in items if one.is_answered]
-    usable = [
-        one for one in answered
-        if one.problem.id in lengths and (difficulties is None or one.problem.id in difficulties)
-    ]  # fmt: skip
-    how = "without its difficulty of instructions" if difficulties is None else "with the difficulties given"
+    usable = [one for one in answered if one.problem.id in lengths]
     said: dict[str, Any] = {
         "items": len(usable),
         "unanswered": len(items) - len(answered),
         "left_out": len(answered) - len(usable),
-        "follows": FOLLOWS.format(how),
+        "follows": FOLLOWS,
     }
     if len(usable) < FEWEST:
         return {"score": None, "reason": f"{len(usable)} comparisons with lengths; at least {FEWEST} are needed"} | said
     wanted = np.array([POINTS[one.outcome] for one in usable])
     if wanted.min() == wanted.max():  # always the same outcome: there is nothing for length to explain
         return share(points(items)) | {"standard_error": 0.0, "length_weight": 0.0} | said
-    weights, predicted = _predicted(_features(usable, lengths, difficulties), wanted)
+    weights, predicted = _predicted(_features(usable, lengths), wanted)
     found = predicted.times(100 * len(usable) / (len(usable) + said["unanswered"]))
     return {
         **found.within(0.0, 100.0),
@@ -75,16 +70,11 @@ def length_controlled(
     } | said
 
 
-def _features(
-    items: Sequence[Item], lengths: Mapping[str, tuple[int, int]], difficulties: Mapping[str, float] | None
-) -> Vector:
-    """A row per item: 1, how much longer the model's answer is, and the instruction's difficulty if there is one."""
+def _features(items: Sequence[Item], lengths: Mapping[str, tuple[int, int]]) -> Vector:
+    """A row per item: 1, and how much longer the model's answer is."""
     longer = np.array([float(model - baseline) for model, baseline in (lengths[one.problem.id] for one in items)])
     deviation = float(longer.std(ddof=1)) or 1.0  # all differ by the same: one more constant, which gets no weight
-    columns = [np.ones(len(items)), np.tanh(longer / deviation)]
-    if difficulties is not None:
-        columns.append(np.array([difficulties[one.problem.id] for one in items]))
-    return np.column_stack(columns)
+    return np.column_stack([np.ones(len(items)), np.tanh(longer / deviation)])
 
 
 def _predicted(features: Vector, wanted: Vector) -> tuple[Vector, Ratio]:
@@ -100,7 +90,7 @@ def _predicted(features: Vector, wanted: Vector) -> tuple[Vector, Ratio]:
 
 def _fit(features: Vector, wanted: Vector) -> tuple[Vector, Vector]:
     """Newton's method on the penalised likelihood. It has one maximum; a step that overshoots it is halved."""
-    penalty = np.array([0.0, *[PENALTY] * (features.shape[1] - 1)])
+    penalty = np.array([0.0, PENALTY])
 
     def likelihood(weights: Vector) -> float:
         margin = features @ weights

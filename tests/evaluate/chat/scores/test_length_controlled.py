@@ -22,13 +22,12 @@ def lengths(some: list[Item], *differences: int) -> dict[str, tuple[int, int]]:
     return {one.problem.id: (500 + differences[i % len(differences)], 500) for i, one in enumerate(some)}
 
 
-def drawn(number: int, by_length: float, by_difficulty: float = 0.0) -> tuple[list[Item], dict[str, tuple[int, int]]]:
-    """Outcomes that depend on tanh(length) as the model has it, of a model that is as good as its baseline. Problem i
-    has difficulty (i % 5 - 2)."""
+def drawn(number: int, by_length: float) -> tuple[list[Item], dict[str, tuple[int, int]]]:
+    """Outcomes that depend on tanh(length) as the model has it, of a model that is as good as its baseline."""
     random, listed, found = Random(5), [], {}
     for place in range(number):
         difference = random.gauss(300, 200)  # mostly longer
-        margin = by_length * np.tanh(difference / 200) + by_difficulty * (place % 5 - 2)
+        margin = by_length * np.tanh(difference / 200)
         won = random.random() < 1 / (1 + np.exp(-margin))
         listed.append(Item(Problem(str(place), {}), 1, "win" if won else "loss", None, None))
         found[str(place)] = (1000 + round(difference), 1000)
@@ -65,16 +64,6 @@ def test_the_standard_error_is_how_much_samples_scatter() -> None:
     parts = [length_controlled(some[start : start + 100], found) for start in range(0, 4000, 100)]
     scatter = np.std([one["score"] for one in parts], ddof=1)
     assert np.mean([one["standard_error"] for one in parts]) == pytest.approx(scatter, rel=0.3)
-
-
-def test_known_difficulties_take_part() -> None:
-    some, found = drawn(2000, by_length=1.0, by_difficulty=1.5)
-    difficulties = {str(place): float(place % 5 - 2) for place in range(2000)}
-    controlled = length_controlled(some, found, difficulties)
-    assert controlled["low"] < 50 < controlled["high"]
-    assert "with the difficulties given" in controlled["follows"]
-    few = dict(list(difficulties.items())[:100])
-    assert [length_controlled(some, found, few)[name] for name in ("items", "left_out")] == [100, 1900]
 
 
 @pytest.mark.parametrize(("outcome", "score"), [("win", 100.0), ("loss", 0.0), ("tie", 50.0)])
