@@ -27,8 +27,9 @@ class JudgeAccount:
 class EvaluateManifest:
     """`questions` = sampled + failed + those still to be asked; `graded` of the sampled and failed ones.
 
-    `cost` is that of the endpoint's answers, at the config's prices; `rejected` counts lines of ready samples.
-    `judging`: of each benchmark that has a judge.
+    `cost` is that of the endpoint's answers, at the config's prices. `rejected` counts lines of ready samples,
+    baselines, references, labels and reviews that cannot be used (rejected.jsonl). `judging`: of each benchmark that
+    has a judge.
     """
 
     run: str

@@ -6,7 +6,7 @@ Phase after phase: the model is sampled, samples are graded, a judge is asked, l
 import json
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -66,7 +66,7 @@ class Run:
                 asked += len(some)
         self._manifest.questions = asked
 
-    def take(self, samples: Sequence[Sample], rejected: Sequence[Any]) -> None:
+    def take(self, samples: Sequence[Sample]) -> None:
         """Write ready samples down as if they had just been drawn."""
         there = {*shards_in(self._folder, SAMPLED)}
         (one,) = self._selection.sampled
@@ -76,14 +76,19 @@ class Run:
             if shard not in there:
                 write_samples(self._folder, shard, samples[start : start + READY_SHARD_SIZE])
         self._manifest.questions = self._manifest.sampled = len(samples)
-        self._manifest.rejected = len(rejected)
-        if rejected:
-            lines = "".join(f"{json.dumps(one)}\n" for one in rejected)
-            self._folder.write(REJECTED, lines.encode())
-            logger.warning(
-                "%d lines of the samples cannot be used; line %d: %s (all in %s/%s)", len(rejected),
-                rejected[0]["line"], rejected[0]["reason"], self._folder.url, REJECTED,
-            )  # fmt: skip
+
+    def reject(self, rejected: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+        """Keep the lines that cannot be used, with `line` and `reason`, by the file that they are in."""
+        lines = [{"file": name, **one} for name, some in rejected.items() for one in some]
+        self._manifest.rejected = len(lines)
+        if lines:
+            self._folder.write(REJECTED, "".join(f"{json.dumps(one)}\n" for one in lines).encode())
+        for name, some in rejected.items():
+            if some:
+                logger.warning(
+                    "%d lines of the %s cannot be used; line %d: %s (all in %s/%s)", len(some), name,
+                    some[0]["line"], some[0]["reason"], self._folder.url, REJECTED,
+                )  # fmt: skip
 
     def work(self, console: Console | None, sampler: Sampler | None, judge: Sampler | None, retry_failed: bool) -> None:
         """Do what is to be done, and score. Raises the error that stands for why it stopped."""

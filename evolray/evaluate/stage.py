@@ -71,6 +71,7 @@ def evaluate(
         describe_run(folder, _described(config, folder), {}, identity)
         run = Run(config, folder, selection, sampler.name, knowledge)
         run.ask(config)
+        run.reject({f"{name} of {one.name}": some for one in selection.chat for name, some in one.rejected.items()})
         run.work(console, sampler, judge, config.retry_failed)
     return Results(config.run)
 
@@ -106,7 +107,8 @@ def grade(
     with hold(folder):
         describe_run(folder, _described(config, folder), {}, identity)
         run = Run(config, folder, Selection.of(selected), model)
-        run.take(samples, rejected)
+        run.take(samples)
+        run.reject({"samples": rejected, **(selected.rejected if isinstance(selected, SelectedChat) else {})})
         run.work(console, None, judge, retry_failed=False)
     return Results(config.run)
 

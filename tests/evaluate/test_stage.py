@@ -210,7 +210,7 @@ def test_grade_counts_missing_problems_and_keeps_bad_lines(
     assert (entry["passed"], entry["total"], entry["samples"], entry["missing"]) == (1, 6, 2, 4)
     assert outcomes(results) == {"0": "passed", "1": "wrong"}
     rejected = [json.loads(line) for line in (tmp_path / "run" / "rejected.jsonl").read_text().splitlines()]
-    assert rejected == [{"line": 3, "reason": "no problem 77"}]
+    assert rejected == [{"file": "samples", "line": 3, "reason": "no problem 77"}]
     assert manifest(tmp_path)["rejected"] == 1
     assert "GSM8K: 4 problems have no sample; they count as not passed" in caplog.text
     assert "1 lines of the samples cannot be used; line 3: no problem 77" in caplog.text

@@ -1,7 +1,7 @@
 """What a config asks to be judged: a chat benchmark with its answers, protocol and judge, all checked and settled."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -67,6 +67,14 @@ class SelectedChat:
     def judge_name(self) -> str:
         """For reviews, their file."""
         return self.judge.name if self.judge else self.reviews.source.rpartition("/")[2] if self.reviews else ""
+
+    @property
+    def rejected(self) -> dict[str, Sequence[Mapping[str, Any]]]:
+        """Lines of its files that cannot be used, with `line` and `reason`."""
+        files = {
+            "baseline": self.baseline, "references": self.reference, "labels": self.labels, "reviews": self.reviews,
+        }  # fmt: skip
+        return {name: file.rejected for name, file in files.items() if file}
 
     def described(self) -> dict[str, Any]:
         """What decides the samples, for the run's identity."""

@@ -1,6 +1,7 @@
 """Chat benchmarks from end to end, on Ray, with a model and a judge of rules: nothing is asked, or judged, twice."""
 
 import json
+import logging
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -200,6 +201,20 @@ def test_graded_and_judged_benchmarks_in_one_run(evaluate: Evaluate, files: dict
     assert {(row["benchmark"], row["outcome"]) for row in results.samples()} == {
         ("gsm8k", "passed"), ("mt_bench", "scored"),
     }  # fmt: skip
+
+
+def test_lines_that_cannot_be_used_are_kept_with_the_file_they_are_in(
+    files: dict[str, str], tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("evolray"), "propagate", True)
+    samples = write_lines(tmp_path / "mine.jsonl", [{"idx": 1, "output": "x"}, {"idx": 9, "output": "y"}])
+    reviews = write_lines(tmp_path / "reviews.jsonl", [{"problem": 1, "outcome": "win"}, {"problem": 1}])
+    run = tmp_path / "graded"
+    evolray.grade("wizard_eval", reviews=reviews, samples=samples, problems=files["problems"], run=str(run))
+    rejected = [json.loads(line) for line in (run / "rejected.jsonl").read_text().splitlines()]
+    assert [(one["file"], one["line"]) for one in rejected] == [("samples", 2), ("reviews", 2)]
+    assert json.loads((run / "manifest.json").read_text())["rejected"] == 2
+    assert "1 lines of the reviews cannot be used; line 2: " in caplog.text
 
 
 def test_ready_answers_and_ready_reviews_need_no_model_no_judge_and_no_ray(
