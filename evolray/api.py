@@ -46,6 +46,8 @@ Config = TypeVar(
     BlindConfig,
 )
 
+ESTIMATE = "there are no scores without samples; for an estimate, call evolray.evaluate.stage.dry_run_"
+
 
 def evolve(
     config: EvolveConfig | Mapping[str, Any] | str | None = None,
@@ -142,7 +144,10 @@ def evaluate(
         values["model"] = values["model"].url
     _script(values, "endpoint.kind", script)
     _script(values, "judge.endpoint.kind", judge_script)
-    return evaluating.evaluate(_config(EvaluateConfig, config, values), script=script, judge_script=judge_script)
+    loaded = _config(EvaluateConfig, config, values)
+    if loaded.dry_run:
+        raise UserError(f"dry_run: {ESTIMATE}evaluate().")
+    return evaluating.evaluate(loaded, script=script, judge_script=judge_script)
 
 
 def grade(
@@ -160,7 +165,10 @@ def grade(
 
     values = _dotted(settings)
     _script(values, "judge.endpoint.kind", judge_script)
-    return evaluating.grade(benchmark, _config(GradeConfig, config, values), judge_script=judge_script)
+    loaded = _config(GradeConfig, config, values)
+    if loaded.dry_run:
+        raise UserError(f"dry_run: {ESTIMATE}grade().")
+    return evaluating.grade(benchmark, loaded, judge_script=judge_script)
 
 
 def board(results: "str | Results | Sequence[str | Results]", **settings: Any) -> "Board":

@@ -119,6 +119,9 @@ def _evaluate(config: "EvaluateConfig", _: argparse.Namespace) -> None:
     from evolray.evaluate import stage
     from evolray.views import scores_view
 
+    if config.dry_run:
+        print("\n".join(stage.dry_run_evaluate(config)))
+        return
     results = stage.evaluate(config)
     _show_view(scores_view(results.folder.url, results.scores))
 
@@ -127,6 +130,9 @@ def _grade(config: "GradeConfig", options: argparse.Namespace) -> None:
     from evolray.evaluate import stage
     from evolray.views import scores_view
 
+    if config.dry_run:
+        print("\n".join(stage.dry_run_grade(options.benchmark, config)))
+        return
     results = stage.grade(options.benchmark, config)
     _show_view(scores_view(results.folder.url, results.scores))
 

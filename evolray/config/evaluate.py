@@ -36,6 +36,8 @@ class GradingConfig:
     judge: SamplerConfig = field(default_factory=SamplerConfig)
     """Of chat benchmarks: an endpoint or a checkpoint, as the model itself. sampling: null is the protocol's."""
     verdicts: VerdictsConfig = field(default_factory=VerdictsConfig)
+    dry_run: bool = False
+    """Print what will be asked, and what it will cost at most, and stop."""
 
 
 @dataclass

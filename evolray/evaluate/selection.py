@@ -75,13 +75,15 @@ class Selection:
         """Those that evolray asks the model about itself."""
         return (*self.graded, *self.chat)
 
-    def described(self, sampling: SamplingConfig) -> dict[str, Any]:
-        """By benchmark, what decides its samples."""
+    def described(self, sampling: SamplingConfig | None) -> dict[str, Any]:
+        """By benchmark, what decides its samples; `sampling`: None for ready ones."""
         others: tuple[Selected | SelectedKnowledge, ...] = (*self.graded, *self.knowledge)
         found = {other.name: other.described() for other in others}
         for one in self.chat:
             found[one.name] = one.described()
-            if sampling.temperature is None and one.temperature:  # then the sampler's identity holds neither
+            if (
+                sampling and sampling.temperature is None and one.temperature
+            ):  # then the sampler's identity holds neither
                 found[one.name] |= {"temperature": one.temperature, "seed": sampling.seed}
         return found
 

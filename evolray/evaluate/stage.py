@@ -9,40 +9,22 @@ samples.parquet             every sample: prompt, text, what was extracted, verd
 scores.json                 by benchmark: the score with its interval, and the rules, data and versions behind it
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, Literal
+from typing import Any
 
 from rich.console import Console
 
 from evolray.config import EvaluateConfig, GradeConfig
-from evolray.config.evaluate import GradingConfig
-from evolray.errors import UserError
-from evolray.evaluate.chat.benchmark import ChatBenchmark
-from evolray.evaluate.chat.reading.ready import read_answers_as_samples
-from evolray.evaluate.chat.selection import Files, SelectedChat, select_chat
-from evolray.evaluate.code import CODE_BENCHMARKS
-from evolray.evaluate.knowledge.benchmarks import KnowledgeBenchmark
+from evolray.evaluate import estimate
 from evolray.evaluate.knowledge.part import KnowledgePart
 from evolray.evaluate.manifest import STAGE
-from evolray.evaluate.ready_samples import chosen_extraction, digest_of, read_ready_samples
-from evolray.evaluate.registry import find_benchmark
+from evolray.evaluate.opening import open_asked, open_ready
 from evolray.evaluate.results import Results
 from evolray.evaluate.run import Run
-from evolray.evaluate.selection import (
-    Selected,
-    Selection,
-    check_grading,
-    find_all,
-    judge_settings,
-    select,
-    settle,
-)
 from evolray.pool.layout import Folder, hold, open_folder
 from evolray.pool.manifest import check_same_run, describe_run
 from evolray.pool.seed_formats import without_credentials
-from evolray.sampling.opening import Script, open_sampler
-from evolray.sampling.sampler import Sampler
+from evolray.sampling.opening import Script
 
 
 def evaluate(
@@ -54,92 +36,55 @@ def evaluate(
     The scripts stand in for `endpoint.script` and `judge.endpoint.script`. Raises UserError, EndpointError,
     BudgetError, Interrupted or EvolrayError; after all of them the same call goes on.
     """
-    benchmarks = find_all(config.benchmarks)
-    sampler = open_sampler(config, script)
-    is_judged = any(isinstance(one, ChatBenchmark) for one in benchmarks)
-    judge = open_judge(config, judge_script) if is_judged else None
-    selection = select(config, sampler.has_chat_template, judge)
+    asked = open_asked(config, script, judge_script)
     folder = open_folder(config.run)
-    knowledge = [KnowledgePart(folder, one, config) for one in selection.knowledge]
+    knowledge = [KnowledgePart(folder, one, config) for one in asked.selection.knowledge]
     identity = {
-        "stage": STAGE, "sampler": {**sampler.identity}, "n": config.sampling.n, "limit": config.limit,
+        "stage": STAGE, "sampler": {**asked.sampler.identity}, "n": config.sampling.n, "limit": config.limit,
         "max_tokens": config.sampling.max_tokens, "stop": list(config.sampling.stop),
-        "shard_size": config.engine.shard_size, "benchmarks": selection.described(config.sampling),
+        "shard_size": config.engine.shard_size, "benchmarks": asked.selection.described(config.sampling),
     }  # fmt: skip
     check_same_run(folder, {}, identity)
     with hold(folder):
         describe_run(folder, _described(config, folder), {}, identity)
-        run = Run(config, folder, selection, sampler.name, knowledge)
+        run = Run(config, folder, asked.selection, asked.sampler.name, knowledge)
         run.ask(config)
-        run.reject({f"{name} of {one.name}": some for one in selection.chat for name, some in one.rejected.items()})
-        run.work(console, sampler, judge, config.retry_failed)
+        run.reject(asked.rejected)
+        run.work(console, asked.sampler, asked.judge, config.retry_failed)
     return Results(config.run)
 
 
 def grade(
-    benchmark_name: str, config: GradeConfig, *, judge_script: Script | None = None, console: Console | None = None
+    benchmark: str, config: GradeConfig, *, judge_script: Script | None = None, console: Console | None = None
 ) -> Results:
-    """Grade ready samples of one benchmark. Raises UserError, Interrupted or EvolrayError, as `evaluate` does."""
-    check_grading(config)
-    benchmark = find_benchmark(benchmark_name)
-    if isinstance(benchmark, KnowledgeBenchmark):
-        raise UserError(f"{benchmark.title}: lm-eval asks the model itself, so there are no samples to grade.")
-    problems = benchmark.read(config.problems)
-    judge = None
-    rejected: Sequence[Mapping[str, Any]]
-    identity: dict[str, Any]
-    selected: Selected | SelectedChat
-    if isinstance(benchmark, ChatBenchmark):
-        judge = None if config.reviews else open_judge(config, judge_script)
-        samples, rejected, model = read_answers_as_samples(config.samples, benchmark, problems)
-        identity = {"samples": digest_of(samples)}
-        files = _files(config)
-        selected = select_chat(benchmark, problems, None, config.verdicts, files, judge, judge_settings(config))
-    else:
-        ready = read_ready_samples(config.samples, benchmark, problems, config.extraction)
-        samples, rejected, model = ready.samples, ready.rejected, without_credentials(config.samples)
-        identity = {"samples": digest_of(samples), "field": ready.key}
-        extraction = chosen_extraction(config.extraction, ready.key, benchmark.name in CODE_BENCHMARKS)
-        selected = settle(benchmark, problems, config, extraction)
+    """Grade ready samples of one benchmark, or have them judged. Raises as `evaluate` does."""
+    ready = open_ready(benchmark, config, judge_script)
     folder = open_folder(config.run)
-    identity |= {"stage": STAGE, "benchmarks": {benchmark.name: selected.described()}}
+    identity = ready.identity | {"stage": STAGE, "benchmarks": ready.selection.described(None)}
     check_same_run(folder, {}, identity)
     with hold(folder):
         describe_run(folder, _described(config, folder), {}, identity)
-        run = Run(config, folder, Selection.of(selected), model)
-        run.take(samples)
-        run.reject({"samples": rejected, **(selected.rejected if isinstance(selected, SelectedChat) else {})})
-        run.work(console, None, judge, retry_failed=False)
+        run = Run(config, folder, ready.selection, ready.model)
+        run.take(ready.samples)
+        run.reject(ready.rejected)
+        run.work(console, None, ready.judge, retry_failed=False)
     return Results(config.run)
 
 
-def _files(config: GradeConfig) -> Files:
-    side: Literal["first", "second"]
-    if config.model_is == "first":
-        side = "first"
-    elif config.model_is == "second":
-        side = "second"
-    else:
-        raise UserError(f"model_is={config.model_is}: expected first or second.")
-    return Files(
-        config.baseline or "", config.reference or "", config.labels or "", config.reviews or "", model_is=side
-    )  # fmt: skip
+def dry_run_evaluate(config: EvaluateConfig) -> list[str]:
+    """What `evaluate` would ask and what it would cost at most, line by line. Raises UserError."""
+    asked = open_asked(config, None, None)
+    return [
+        *estimate.of_model(asked.selection, config, asked.sampler.name),
+        *estimate.of_judge(asked.selection, config),
+    ]
 
 
-def open_judge(config: GradingConfig, script: Script | None) -> Sampler:
-    """Raises UserError when none is named, or what is named cannot be used."""
-    if (
-        script is None
-        and not (config.judge.model or config.judge.endpoint.model)
-        and (config.judge.endpoint.kind == "endpoint")
-    ):
-        raise UserError(
-            "chat benchmarks need a judge: set judge.endpoint.model= and judge.endpoint.base_url= to one that is "
-            "served, or judge.model= to a checkpoint."
-        )
-    if config.judge.sampling.n != 1:
-        raise UserError(f"judge.sampling.n={config.judge.sampling.n}: expected 1; verdicts.repeats asks it again.")
-    return open_sampler(config.judge, script, section="judge.")
+def dry_run_grade(benchmark: str, config: GradeConfig) -> list[str]:
+    """What `grade` would ask a judge and what it would cost, line by line. Raises UserError."""
+    ready = open_ready(benchmark, config, None)
+    answers = {one.id.partition("/")[2]: (*one.earlier, one.text) for one in ready.samples}
+    return estimate.of_judge(ready.selection, config, answers) or ["nothing is asked: samples are graded here."]
 
 
 def _described(config: EvaluateConfig | GradeConfig, folder: Folder) -> dict[str, Any]:

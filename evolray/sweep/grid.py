@@ -26,7 +26,7 @@ from evolray.sweep.inputs import INPUTS, absolute_model, find_inputs, inputs_of
 from evolray.sweep.sources import Student
 
 CELLS = "cells"
-OWN = ("run", "model", "benchmarks", *INPUTS)  # what the sweep itself decides for each cell
+OWN = ("run", "model", "benchmarks", "dry_run", *INPUTS)  # what the sweep itself decides for each cell
 LONGEST_NAME = 100  # characters of the settings in a name; file systems allow 255
 
 

@@ -52,6 +52,40 @@ class Asked:
     def id(self) -> str:
         return f"{self.case.problem.id}/turn {self.turn}/{self.order}/repeat {self.repeat}"
 
+    def question(self, selected: SelectedChat, attempt: int) -> Question:
+        messages = selected.protocol.messages(self.case, self.turn, self.order)
+        return Question(
+            self.id, attempt, messages, max_tokens=selected.rules["max_tokens"], temperature=selected.judge_temperature
+        )
+
+
+def wanted_of(selected: SelectedChat, cases: Sequence[Case]) -> Iterator[Asked]:
+    """Every question, in the order of the cases."""
+    places = {problem.id: place for place, problem in enumerate(selected.problems.all)}
+    for case in cases:
+        for turn in selected.protocol.turns_judged(case):
+            for order in _orders(selected, case.problem.id, places[case.problem.id]):
+                for repeat in range(selected.settings.repeats):
+                    yield Asked(case, turn, order, repeat)
+
+
+def questions_of(selected: SelectedChat, cases: Sequence[Case]) -> Iterator[Question]:
+    """As the judge is asked for the first time."""
+    return (one.question(selected, 0) for one in wanted_of(selected, cases))
+
+
+def _orders(selected: SelectedChat, problem: str, place: int) -> Sequence[Order]:
+    """alternate: the model is first on odd places, counted from 1, as in WizardLM's evaluation."""
+    settings = selected.settings
+    if not selected.protocol.is_comparison:
+        return ("alone",)
+    if settings.order == "both":
+        return ("model_first", "baseline_first")
+    model_is_first = place % 2 == 0
+    if settings.order == "random":
+        model_is_first = Random(f"{settings.seed}/{problem}").random() < 0.5
+    return ("model_first",) if model_is_first else ("baseline_first",)
+
 
 class Judging:
     """One benchmark's verdicts in a run directory."""
@@ -76,7 +110,7 @@ class Judging:
         Raises what `Sampler.run` does; what was answered by then is kept.
         """
         describe_run(self._folder, self._selected.rules, {}, {"stage": JUDGE, "rules": self._selected.key})
-        wanted = {one.id: one for one in self._wanted(cases)}
+        wanted = {one.id: one for one in wanted_of(self._selected, cases)}
         for attempt in range(self._selected.settings.attempts):
             answers = self._answers()
             again = [one for one in wanted.values() if self._wants(answers, one, attempt)]
@@ -91,27 +125,6 @@ class Judging:
             return False
         return not attempt or (not before[-1].cause and self._read(before[-1]) is None)
 
-    def _wanted(self, cases: Sequence[Case]) -> Iterator[Asked]:
-        settings, protocol = self._selected.settings, self._selected.protocol
-        places = {problem.id: place for place, problem in enumerate(self._selected.problems.all)}
-        for case in cases:
-            for turn in protocol.turns_judged(case):
-                for order in self._orders(case.problem.id, places[case.problem.id]):
-                    for repeat in range(settings.repeats):
-                        yield Asked(case, turn, order, repeat)
-
-    def _orders(self, problem: str, place: int) -> Sequence[Order]:
-        """alternate: the model is first on odd places, counted from 1, as in WizardLM's evaluation."""
-        settings = self._selected.settings
-        if not self._selected.protocol.is_comparison:
-            return ("alone",)
-        if settings.order == "both":
-            return ("model_first", "baseline_first")
-        model_is_first = place % 2 == 0
-        if settings.order == "random":
-            model_is_first = Random(f"{settings.seed}/{problem}").random() < 0.5
-        return ("model_first",) if model_is_first else ("baseline_first",)
-
     def _answers(self) -> dict[str, list[Sample]]:
         """What the judge said so far, by question, in the order of the attempts."""
         found: dict[str, list[Sample]] = {}
@@ -124,18 +137,11 @@ class Judging:
         """Write the questions down that no earlier invocation has written down."""
         shards = shards_in(self._folder, QUESTIONS)
         there = {(one.id, one.sample) for shard in shards for one in read_questions(self._folder, shard)}
-        new = [self._question(one, attempt) for one in wanted if (one.id, attempt) not in there]
+        new = [one.question(self._selected, attempt) for one in wanted if (one.id, attempt) not in there]
         number = shards[-1] + 1 if shards else 0
         for start in range(0, len(new), self._shard_size):
             write_questions(self._folder, number, new[start : start + self._shard_size])
             number += 1
-
-    def _question(self, one: Asked, attempt: int) -> Question:
-        selected = self._selected
-        messages = selected.protocol.messages(one.case, one.turn, one.order)
-        return Question(
-            one.id, attempt, messages, max_tokens=selected.rules["max_tokens"], temperature=selected.judge_temperature
-        )
 
     def _sample(self, retry_failed: bool, show: Callable[[Sampling, int], None]) -> None:
         asked, done = shards_in(self._folder, QUESTIONS), {*shards_in(self._folder, SAMPLED)}
