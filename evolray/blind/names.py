@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 from evolray.blind.arrangement import Item
 
+SHORTEST = 3
+"""Characters of a name that is looked for: "a" and "v2" are in many answers, and give nobody away."""
 SHORTEST_FAMILY = 5
 """Characters of a name's first part ("wizardlm" of wizardlm-13b) from which it is looked for by itself."""
 _SEPARATORS = re.compile(r"[\s\-_/.:]+")
@@ -14,6 +16,8 @@ def items_naming(items: Sequence[Item], models: Sequence[str]) -> dict[str, list
     """By model, the problems where its own answer holds its name; models that keep it to themselves are left out."""
     found = {}
     for model in models:
+        if len(model) < SHORTEST:
+            continue
         pattern = _pattern(model, models)
         naming = [item.problem for item in items if pattern.search("\n".join(item.answers[model]))]
         if naming:

@@ -90,3 +90,8 @@ def test_a_family_that_models_share_tells_nobody_apart() -> None:
     models = ["model-one", "model-two"]
     items = [Item("1", ("?",), {"model-one": ("A model of it.",), "model-two": ("I am model two.",)})]
     assert items_naming(items, models) == {"model-two": ["1"]}
+
+
+def test_a_name_of_two_letters_is_in_too_many_answers_to_mean_anything() -> None:
+    items = [Item("1", ("?",), {"a": ("I am a model.",), "v2": ("Use v2 of it.",)})]
+    assert items_naming(items, ["a", "v2"]) == {}
