@@ -171,7 +171,8 @@ def _samples(options: argparse.Namespace) -> None:
     from evolray.views import samples_view
 
     results = Results(options.run)
-    _show_view(samples_view(results.samples(failed=options.failed), options.problem, options.limit))
+    rows = results.samples(failed=options.failed)
+    _show_view(samples_view(rows, options.problem, options.limit, results.verdicts()))
     for place in results.knowledge:
         print(f"of lm-eval: {place}")
 

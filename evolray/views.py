@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -13,6 +13,7 @@ from rich.tree import Tree
 from evolray.blind import stage as blinds
 from evolray.display import duration
 from evolray.evaluate import manifest as evaluations
+from evolray.evaluate.chat.verdicts import Verdict
 from evolray.evaluate.manifest import EvaluateManifest
 from evolray.pool.layout import open_folder
 from evolray.pool.manifest import MANIFEST, Manifest
@@ -107,8 +108,16 @@ def evaluate_view(one: EvaluateManifest) -> RenderableType:
     return Group(*parts)
 
 
-def samples_view(rows: Iterator[dict[str, Any]], problem: str | None, limit: int) -> RenderableType:
-    """Samples one below the other: what was graded or judged, the verdict and why."""
+def samples_view(
+    rows: Iterator[dict[str, Any]],
+    problem: str | None,
+    limit: int,
+    verdicts: Mapping[tuple[str, str], Sequence[Verdict]] | None = None,
+) -> RenderableType:
+    """Samples one below the other: what was graded or judged, the verdict and why.
+
+    `verdicts`: a judge's, by benchmark and problem.
+    """
     chosen = (row for row in rows if not problem or row["problem"] == problem or row["problem"].endswith(f"/{problem}"))
     shown: list[RenderableType] = []
     more = 0
@@ -121,7 +130,8 @@ def samples_view(rows: Iterator[dict[str, Any]], problem: str | None, limit: int
             (row["outcome"], OUTCOMES.get(row["outcome"], "red")),
             (f"  base: {row['base']}" if row["base"] else ""),
         )
-        shown.append(Group(head, Text(_shorten(row["message"], 1000)), *_sampled(row), ""))
+        judged = (verdicts or {}).get((row["benchmark"], row["problem"]), ())
+        shown.append(Group(head, Text(_shorten(row["message"], 1000)), *_sampled(row), *map(_said, judged), ""))
     return Group(*shown, Text(f"{more:,} more (--limit {limit + more})") if more else Text("" if shown else "none"))
 
 
@@ -134,6 +144,15 @@ def _sampled(row: dict[str, Any]) -> list[Text]:
     for turn, text in enumerate([*earlier, row["text"]], start=1):
         parts += [Text(f"turn {turn}"), Text(_shorten(text, 3000), style="dim")]
     return parts
+
+
+def _said(verdict: Verdict) -> Text:
+    """A judge's own words, behind what it was asked about."""
+    which = [f"turn {verdict.turn}"] if verdict.turn > 1 else []
+    which += [verdict.order.replace("_", " ")] if verdict.order != "alone" else []
+    which += [f"repeat {verdict.repeat + 1}"] if verdict.repeat else []
+    words = _shorten(verdict.text or verdict.message, 1000)
+    return Text.assemble((f"judge ({', '.join(which)}): " if which else "judge: ", "bold"), words)
 
 
 def train_view(one: TrainManifest) -> RenderableType:

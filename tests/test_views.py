@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
+from evolray.evaluate.chat.verdicts import Verdict
 from evolray.evaluate.manifest import EvaluateManifest
 from evolray.pool.manifest import Manifest
 from evolray.views import evaluate_view, lineage_view, run_view, samples_view, scores_view
@@ -322,6 +323,12 @@ def test_a_conversation_is_shown_turn_by_turn_and_coloured_by_its_outcome() -> N
     assert printed(samples_view(iter([row]), None, 10)).split("\n")[:6] == [
         "mt_bench 81 #0  scored", "rated 8, 7", "turn 1", "the first answer", "turn 2", "the second answer",
     ]  # fmt: skip
+    said = [
+        Verdict("81", "scored", 1, text="Fine.\x1b[2J [[8]]"),
+        Verdict("81", "scored", 2, repeat=1, text="Well. [[7]]"),
+    ]
+    lines = printed(samples_view(iter([row]), None, 10, {("mt_bench", "81"): said})).split("\n")
+    assert lines[6:8] == ["judge: Fine.\\x1b[2J [[8]]", "judge (turn 2, repeat 2): Well. [[7]]"]
     colors = {"win": "32m", "tie": "", "scored": "", "loss": "31m", "no_verdict": "33m", "judge_failed": "31m"}
     for outcome, color in colors.items():
         out = io.StringIO()

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from evolray.evaluate.chat.verdicts import Verdict, read_verdicts
 from evolray.evaluate.graded import SAMPLES, read_all
 from evolray.evaluate.manifest import read_scores
 from evolray.pool.layout import Folder, open_folder
@@ -29,6 +30,15 @@ class Results:
         """Every sample with its prompt, what was extracted, its outcome and why; `failed`: those that did not pass,
         were found worse than the baseline's, or have no verdict."""
         return (row for row in read_all(self.folder) if not failed or row["outcome"] not in GOOD)
+
+    def verdicts(self) -> dict[tuple[str, str], list[Verdict]]:
+        """What judges said, in their own words, by benchmark and problem; nothing where reviews took their place."""
+        found: dict[tuple[str, str], list[Verdict]] = {}
+        for name, entry in self.scores.items():
+            if file := entry.get("verdict_file"):
+                for verdict in read_verdicts(self.folder, file):
+                    found.setdefault((name, verdict.problem), []).append(verdict)
+        return found
 
     @property
     def knowledge(self) -> list[str]:

@@ -94,6 +94,11 @@ class Judging:
         self._selected, self._shard_size = selected, shard_size
         self._folder = run.below(f"{JUDGED}/{selected.key}")
 
+    @property
+    def file(self) -> str:
+        """Of the verdicts, in the run directory."""
+        return f"{JUDGED}/{self._selected.key}/{VERDICTS}"
+
     def verdicts(self) -> list[Verdict]:
         return read_verdicts(self._folder, VERDICTS)
 

@@ -64,6 +64,7 @@ class ChatPart:
             "release": selected.problems.release,
             **entry,
             "judge": selected.judge_name,
+            "verdict_file": self._judging.file if self.asks else None,
             "protocol": selected.protocol.name,
             "baseline": selected.baseline.name if selected.baseline else self._own_baseline(),
             "problems": len(selected.problems.all),

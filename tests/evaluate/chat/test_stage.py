@@ -13,6 +13,7 @@ import evolray
 from evolray.errors import UserError
 from tests.evaluate.chat import speaking
 from tests.evaluate.chat.speaking import words
+from tests.sampling.tiny import save_student
 
 BASELINE = {1: 5, 2: 2, 3: 9, 4: 2}
 SKILLS = {1: ("Math", 1), 2: ("Math", 9), 3: ("Art", 8), 4: ("Art", 2)}
@@ -113,6 +114,10 @@ def test_scores_by_skill_difficulty_and_split_with_the_judges_bias(
     assert rows == {"1": ("tie", words(5)), "2": ("win", words(4)), "3": ("loss", words(3)), "4": ("win", words(8))}
     assert asked() == [f"wizard_eval/{n} 0 None" for n in (1, 2, 3, 4)]
     assert len(judged()) == 8
+    said = results.verdicts()["wizard_eval", "2"]
+    assert [(one.order, one.text) for one in said] == [
+        ("model_first", "5 2\nBecause."), ("baseline_first", "3 4\nBecause."),
+    ]  # fmt: skip
     state = json.loads((tmp_path / "run" / "manifest.json").read_text())
     assert (state["status"], state["sampled"]) == ("complete", 4)
     judging = state["judging"]["wizard_eval"]
@@ -148,6 +153,22 @@ def test_what_the_model_did_not_answer_counts_as_lost_and_is_judged_once_it_does
     well = evaluate(retry_failed=True).scores["wizard_eval"]
     assert asked() == ["wizard_eval/2 0 None"] and len(judged()) == 2
     assert (well["wins"], well["unanswered"], well["failed"]) == (2, 0, 0)
+
+
+def test_a_loaded_checkpoint_judges(files: dict[str, str], tmp_path: Path, local_ray: None) -> None:
+    """This one knows nothing: its words are kept, and hold no verdict."""
+    samples = write_lines(tmp_path / "mine.jsonl", [{"idx": n, "output": f"word {n}"} for n in SKILLS])
+    judge = {"model": str(save_student(tmp_path / "tiny")), "sampling.max_tokens": 4, "workers.cpus": 1}
+    results = evolray.grade(
+        "wizard_eval", samples=samples, problems=files["problems"], baseline=files["baseline"],
+        run=str(tmp_path / "graded"), verdicts__attempts=1, judge__workers__device="cpu",
+        **{f"judge__{key.replace('.', '__')}": value for key, value in judge.items()},
+    )  # fmt: skip
+    entry = results.scores["wizard_eval"]
+    assert (entry["total"], entry["no_verdict"], entry["score"]) == (0, 4, None)
+    words = [verdict for some in results.verdicts().values() for verdict in some]
+    assert len(words) == 8 and all(one.text or one.message for one in words)
+    assert entry["judge"].endswith("/tiny")
 
 
 def test_two_turns_at_temperatures_by_category_rated_with_right_answers_at_hand(
