@@ -34,7 +34,8 @@ class GradingConfig:
     """Of pass@k; a k above the number of samples is left out."""
     execution: ExecutionConfig = field(default_factory=ExecutionConfig)
     judge: SamplerConfig = field(default_factory=SamplerConfig)
-    """Of chat benchmarks: an endpoint or a checkpoint, as the model itself. sampling: null is the protocol's."""
+    """Of chat benchmarks: an endpoint or a checkpoint, as the model itself, with a budget over all benchmarks of the
+    run. sampling: null is the protocol's."""
     verdicts: VerdictsConfig = field(default_factory=VerdictsConfig)
     dry_run: bool = False
     """Print what will be asked, and what it will cost at most, and stop."""

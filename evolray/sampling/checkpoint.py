@@ -52,7 +52,9 @@ class CheckpointSampler:
         if self._model.tree is not None:
             check(self._model.tree, with_state=False)
 
-    def run(self, folder: Folder, shards: Sequence[int], show: Callable[[Sampling], None]) -> None:
+    def run(
+        self, folder: Folder, shards: Sequence[int], show: Callable[[Sampling], None], beside: Sequence[Folder] = ()
+    ) -> None:
         """As `Sampler.run`. In a shard that was finished before, what failed is asked again."""
         if not shards:
             return

@@ -42,14 +42,17 @@ class EndpointSampler:
         """Raises UserError for a missing key, EndpointError when the endpoint is not there or lacks the model."""
         check_endpoints(self._work)
 
-    def run(self, folder: Folder, shards: Sequence[int], show: Callable[[Sampling], None]) -> None:
+    def run(
+        self, folder: Folder, shards: Sequence[int], show: Callable[[Sampling], None], beside: Sequence[Folder] = ()
+    ) -> None:
         """As `Sampler.run`. In a shard that was finished before, what failed is asked again."""
         if not shards:
             return
         from evolray.engine import on_ray
 
         earlier = _earlier(folder, shards)
-        coordinator = Coordinator(self._work, self._budget, add_up(earlier), spent(folder, earlier, shards))
+        paid = add_up([Accounts(usage=spent(folder, earlier, shards)), *map(_paid, beside)]).usage
+        coordinator = Coordinator(self._work, self._budget, add_up(earlier), paid)
         finished, stop = on_ray.run_shards(
             self._work, coordinator, folder, list(shards), self._engine, lambda now: show(_sampling(now))
         )
@@ -87,6 +90,12 @@ def _earlier(folder: Folder, shards: Sequence[int]) -> list[Accounts]:
     others = sorted({*shards_in(folder, SAMPLED)} & {*shards_in(folder, QUESTIONS)} - {*shards})
     with ThreadPoolExecutor(READERS) as readers:
         return list(readers.map(lambda shard: accounts_of(read_samples(folder, shard)), others))
+
+
+def _paid(folder: Folder) -> Accounts:
+    """All that was ever paid there, in finished shards and in others."""
+    open_shards = {*shards_in(folder, QUESTIONS)} - {*shards_in(folder, SAMPLED)}
+    return Accounts(usage=spent(folder, _earlier(folder, ()), open_shards))
 
 
 def _sampling(now: Snapshot) -> Sampling:

@@ -31,8 +31,12 @@ class Sampler(Protocol):
     def check(self) -> None:
         """That it answers at all, before anything is started. Raises UserError or EndpointError."""
 
-    def run(self, folder: Folder, shards: Sequence[int], show: Callable[[Sampling], None]) -> None:
+    def run(
+        self, folder: Folder, shards: Sequence[int], show: Callable[[Sampling], None], beside: Sequence[Folder] = ()
+    ) -> None:
         """Answer the questions of these shards; write each shard's samples when it is done.
+
+        `beside`: other folders that were sampled under the same budget; what they cost counts against it.
 
         Raises UserError, EndpointError, BudgetError, Interrupted or EvolrayError; what was answered by then is kept,
         and another call goes on from there. A question that got no answer is a Sample with a cause.

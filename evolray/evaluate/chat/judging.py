@@ -92,7 +92,7 @@ class Judging:
 
     def __init__(self, run: Folder, selected: SelectedChat, shard_size: int) -> None:
         self._selected, self._shard_size = selected, shard_size
-        self._folder = run.below(f"{JUDGED}/{selected.key}")
+        self._run, self._folder = run, run.below(f"{JUDGED}/{selected.key}")
 
     @property
     def file(self) -> str:
@@ -156,7 +156,9 @@ class Judging:
         number = sum(len(read_questions(self._folder, shard)) for shard in asked) if todo else 0
         if todo:
             assert self._selected.judge
-            self._selected.judge.run(self._folder, todo, lambda now: show(now, number))
+            others = [name for name in self._run.names(JUDGED) if name != self._selected.key]
+            beside = [self._run.below(f"{JUDGED}/{name}") for name in others]
+            self._selected.judge.run(self._folder, todo, lambda now: show(now, number), beside)
 
     def _conclude(self, cases: Sequence[Case], wanted: Mapping[str, Asked]) -> None:
         answers = self._answers()

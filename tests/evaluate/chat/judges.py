@@ -31,7 +31,9 @@ class FakeJudge:
     def check(self) -> None:
         pass
 
-    def run(self, folder: Folder, shards: Sequence[int], show: Callable[[Sampling], None]) -> None:
+    def run(
+        self, folder: Folder, shards: Sequence[int], show: Callable[[Sampling], None], beside: Sequence[Folder] = ()
+    ) -> None:
         for shard in shards:
             before = {}
             if folder.exists(shard_name("sampled", shard)):

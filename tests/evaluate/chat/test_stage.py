@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import evolray
-from evolray.errors import UserError
+from evolray.errors import BudgetError, UserError
 from tests.evaluate.chat import speaking
 from tests.evaluate.chat.speaking import words
 from tests.sampling.tiny import save_student
@@ -200,6 +200,16 @@ def test_files_may_be_about_problems_beyond_the_limit(evaluate: Evaluate, files:
         baselines={}, references={"mt_bench": files["references"]}, limit=1,
     ).scores["mt_bench"]  # fmt: skip
     assert (entry["problems"], entry["total"], entry["release"].endswith("the first 1")) == (1, 2, True)
+
+
+def test_a_judges_budget_holds_for_all_benchmarks_and_rules_of_a_run(evaluate: Evaluate, judged: Asked) -> None:
+    evaluate(judge__budget__calls=10)
+    assert len(judged()) == 8
+    with pytest.raises(BudgetError, match="the budget is spent: 10 of 10 calls"):
+        evaluate(judge__budget__calls=10, verdicts__order="alternate")
+    assert len(judged()) == 2
+    evaluate(judge__budget__calls=12, verdicts__order="alternate")
+    assert len(judged()) == 2
 
 
 def test_labels_of_people_beside_the_judges_verdicts(evaluate: Evaluate, tmp_path: Path) -> None:
