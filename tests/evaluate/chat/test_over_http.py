@@ -88,14 +88,14 @@ def test_a_bias_is_measured_and_both_orders_cancel_it(files: Mapping[str, Path],
 def test_faults_lose_nothing_and_a_rerun_asks_nothing(files: Mapping[str, Path], tmp_path: Path) -> None:
     faults = {name: 0.03 for name in FAULTS}
     with running(ServerSettings(faults=faults, flaws=0.2, seed=5)) as url:
-        first = judge(url, files, tmp_path, "judge.endpoint.max_retries=0", "verdicts.attempts=2")
+        first = judge(url, files, tmp_path, "judge.endpoint.max_retries=0", "verdicts.attempts=1")
         assert sum(first["verdicts"].values()) == VERDICTS
-        assert first["verdicts"]["failed"] > 0 and first["verdicts"]["no_verdict"] > 0
+        assert min(first["verdicts"].values()) > 0, first["verdicts"]
         assert first["total"] + first["no_verdict"] == PROBLEMS
         asked = fetch(url, "stats")["requests"]
-        assert judge(url, files, tmp_path, "judge.endpoint.max_retries=0", "verdicts.attempts=2") == first
+        assert judge(url, files, tmp_path, "judge.endpoint.max_retries=0", "verdicts.attempts=1") == first
         assert fetch(url, "stats")["requests"] == asked
-        last = judge(url, files, tmp_path, "verdicts.attempts=8", "judge.retry_failed=true")
+        last = judge(url, files, tmp_path, "verdicts.attempts=12", "judge.retry_failed=true")
     assert last["verdicts"] == {"read": VERDICTS, "no_verdict": 0, "failed": 0}
     assert last["total"] == PROBLEMS
 
