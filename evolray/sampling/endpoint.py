@@ -35,7 +35,8 @@ class EndpointSampler:
         roles, groups = make_roles({SAMPLE: (f"{section}endpoint", _model(config))}, script)
         self._work = Asking(roles, groups)
         self._engine, self._budget = config.engine, config.budget
-        self.name = config.endpoint.model or config.endpoint.kind
+        # Whoever only stands in for a model does not go by its name.
+        self.name = (config.endpoint.model or "") if config.endpoint.kind == "endpoint" else config.endpoint.kind
         self.identity: Mapping[str, Any] = roles[SAMPLE].identity
 
     def check(self) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from evolray.config import SamplerConfig, from_mapping
 from evolray.errors import BudgetError, EndpointError, UserError
 from evolray.method.teacher import Call, Completion, TeacherError
 from evolray.pool.layout import Folder, open_folder, shards_in
@@ -319,3 +320,9 @@ def test_how_it_is_asked_is_in_the_identity_and_how_fast_is_not() -> None:
 def test_what_the_user_sends_goes_before_what_we_would() -> None:
     one = sampler(sampling__top_k=40, endpoint__extra_body={"top_k": -1, "seed": 3})
     assert one.identity["extra_body"] == {"top_k": -1, "seed": 3}
+
+
+def test_what_stands_in_for_a_model_does_not_go_by_its_name() -> None:
+    settings = {"endpoint.model": "gpt-4", "endpoint.base_url": "http://localhost:1/v1"}
+    assert EndpointSampler(from_mapping(SamplerConfig, settings)).name == "gpt-4"
+    assert EndpointSampler(from_mapping(SamplerConfig, settings | {"endpoint.kind": "simulated"})).name == "simulated"
