@@ -15,6 +15,8 @@ from evolray import __version__
 from evolray.errors import EvolrayError, Interrupted
 
 if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
     from rich.console import RenderableType
 
     from evolray.config import (
@@ -82,7 +84,7 @@ def _show_view(view: "RenderableType") -> None:
 
 def _evolve(config: "EvolveConfig", _: argparse.Namespace) -> None:
     from evolray.evolve import stage
-    from evolray.views import run_view
+    from evolray.views.evolved import run_view
 
     if config.dry_run:
         print("\n".join(stage.dry_run(config).lines()))
@@ -92,7 +94,7 @@ def _evolve(config: "EvolveConfig", _: argparse.Namespace) -> None:
 
 def _refine(config: "RefineConfig", _: argparse.Namespace) -> None:
     from evolray.refine import stage
-    from evolray.views import status_view
+    from evolray.views.status import status_view
 
     if config.dry_run:
         print("\n".join(stage.dry_run(config)))
@@ -109,7 +111,7 @@ def _report(config: "ReportConfig", _: argparse.Namespace) -> None:
 
 def _train(config: "TrainConfig", _: argparse.Namespace) -> None:
     from evolray.train import stage
-    from evolray.views import status_view
+    from evolray.views.status import status_view
 
     stage.train(config)
     _show_view(status_view(config.run))
@@ -117,7 +119,7 @@ def _train(config: "TrainConfig", _: argparse.Namespace) -> None:
 
 def _evaluate(config: "EvaluateConfig", _: argparse.Namespace) -> None:
     from evolray.evaluate import stage
-    from evolray.views import scores_view
+    from evolray.views.scores import scores_view
 
     if config.dry_run:
         print("\n".join(stage.dry_run_evaluate(config)))
@@ -128,7 +130,7 @@ def _evaluate(config: "EvaluateConfig", _: argparse.Namespace) -> None:
 
 def _grade(config: "GradeConfig", options: argparse.Namespace) -> None:
     from evolray.evaluate import stage
-    from evolray.views import scores_view
+    from evolray.views.scores import scores_view
 
     if config.dry_run:
         print("\n".join(stage.dry_run_grade(options.benchmark, config)))
@@ -168,7 +170,7 @@ def _blind(config: "BlindConfig", _: argparse.Namespace) -> None:
 
 def _samples(options: argparse.Namespace) -> None:
     from evolray.evaluate.results import Results
-    from evolray.views import samples_view
+    from evolray.views.evaluated import samples_view
 
     results = Results(options.run)
     rows = results.samples(failed=options.failed)
@@ -178,7 +180,7 @@ def _samples(options: argparse.Namespace) -> None:
 
 
 def _status(options: argparse.Namespace) -> None:
-    from evolray.views import status_view
+    from evolray.views.status import status_view
 
     _show_view(status_view(options.run))
 
@@ -197,7 +199,7 @@ def _recover(options: argparse.Namespace) -> None:
 
 def _show(options: argparse.Namespace) -> None:
     from evolray.pool.pool import Pool
-    from evolray.views import lineage_view
+    from evolray.views.evolved import lineage_view
 
     pool = Pool(options.run)
     _show_view(lineage_view(pool.lineage(options.root or pool.longest_lineage())))
@@ -218,48 +220,43 @@ def _export(options: argparse.Namespace) -> None:
     print(f"{options.target}: {number:,} records")
 
 
+# name, its settings, what runs it, what --help says
+STAGES: tuple[tuple[str, str, Callable[..., None], str], ...] = (
+    ("evolve", "EvolveConfig", _evolve, "evolve seeds into a pool of instructions with responses"),
+    ("refine", "RefineConfig", _refine, "refine pools into a training mix: duplicates, leaks, difficulty, selection"),
+    ("report", "ReportConfig", _report, "a page about a run of evolve or refine, for any browser; figures as PNG"),
+    ("train", "TrainConfig", _train, "train a student on a pool, a mix or a file of instructions"),
+    ("evaluate", "EvaluateConfig", _evaluate, "score a model on code, math, chat (with a judge) and knowledge"),
+    ("sweep", "SweepConfig", _sweep, "evaluate many checkpoints, each cell a Ray job; a table and a figure at the end"),
+    ("generate", "GenerateConfig", _generate, "answer a file of instructions by a checkpoint or an endpoint"),
+    ("grade", "GradeConfig", _grade, "grade ready samples of a benchmark, or have them judged"),
+    ("board", "BoardConfig", _board, "all results below some folders as one leaderboard: a page, figures, a CSV"),
+    ("blind", "BlindConfig", _blind, "blinded sheets for people who rate answers, and their ratings read back"),
+)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="evolray", description="Evol-Instruct on a Ray cluster.")
     parser.add_argument("--version", action="version", version=f"evolray {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-
-    for name, schema, run, help in (
-        ("evolve", "EvolveConfig", _evolve, "evolve seeds into a pool of instructions with responses"),
-        (
-            "refine",
-            "RefineConfig",
-            _refine,
-            "refine pools into a training mix: duplicates, leaks, difficulty, selection",
-        ),
-        ("report", "ReportConfig", _report, "a page about a run of evolve or refine, for any browser; figures as PNG"),
-        ("train", "TrainConfig", _train, "train a student on a pool, a mix or a file of instructions"),
-        (
-            "evaluate",
-            "EvaluateConfig",
-            _evaluate,
-            "score a model on code, math, chat (with a judge) and knowledge benchmarks",
-        ),
-        (
-            "sweep",
-            "SweepConfig",
-            _sweep,
-            "evaluate many checkpoints, each cell a Ray job; a table and a figure at the end",
-        ),
-        ("generate", "GenerateConfig", _generate, "answer a file of instructions by a checkpoint or an endpoint"),
-        ("grade", "GradeConfig", _grade, "grade ready samples of a benchmark, or have them judged"),
-        ("board", "BoardConfig", _board, "all results below some folders as one leaderboard: a page, figures, a CSV"),
-        ("blind", "BlindConfig", _blind, "blinded sheets for people who rate answers, and their ratings read back"),
-    ):
+    for name, schema, run, help in STAGES:
         stage = commands.add_parser(name, help=help)
         if name == "grade":
             stage.add_argument("benchmark", help="humaneval, gsm8k, wizard_eval, mt_bench, ...")
         stage.add_argument("arguments", nargs="*", metavar="conf.yaml | key=value", help="later ones win")
         stage.add_argument("--settings", action="store_true", help="print all settings with their defaults, and stop")
         stage.set_defaults(command=_stage, schema=schema, stage=run)
+    _add_looking(commands)
+    _add_handing_on(commands)
+    commands.add_parser("simulate-endpoint", help="the offline teacher as an OpenAI-compatible server", add_help=False)
+    return parser
 
+
+def _add_looking(commands: "Commands") -> None:
+    """What shows a run and changes nothing."""
     samples = commands.add_parser("samples", help="read the samples of an evaluation")
     samples.add_argument("run", help="the run directory or URL")
-    samples.add_argument("--failed", action="store_true", help="those that did not pass")
+    samples.add_argument("--failed", action="store_true", help="those that did not pass, lost or have no verdict")
     samples.add_argument("--problem", help="those of one problem, by its id or the id's end")
     samples.add_argument("--limit", type=int, default=10, help="at most so many (default 10); 0: all")
     samples.set_defaults(command=_samples)
@@ -273,6 +270,9 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--root", help="a root's or record's id, or its beginning; default: the longest lineage")
     show.set_defaults(command=_show)
 
+
+def _add_handing_on(commands: "Commands") -> None:
+    """What makes of a run something for others."""
     export = commands.add_parser(
         "export", help="a pool's or a mix's records as one file, or a training's best checkpoint"
     )
@@ -292,9 +292,6 @@ def _parser() -> argparse.ArgumentParser:
     for name, help in (("raw", "the model trained from"), ("diff", "the difference"), ("tuned", "the folder to write")):
         recover.add_argument(name, help=help)
     recover.set_defaults(command=_recover)
-
-    commands.add_parser("simulate-endpoint", help="the offline teacher as an OpenAI-compatible server", add_help=False)
-    return parser
 
 
 def _log_to_stderr() -> None:

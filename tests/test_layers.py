@@ -146,6 +146,7 @@ RULES = (
     Rule("evolray/board/*/*.py", BOARD),
     Rule("evolray/blind/*.py", BLIND),
     Rule("evolray/blind/*/*.py", BLIND),
+    Rule("evolray/views/*.py", ("evolray", "rich")),
     Rule("evolray/*.py", ("evolray", "rich")),  # the ways in: the package, the command line, its views
     Rule("jobs/*.py", ("evolray",)),
 )

@@ -44,11 +44,11 @@ class JudgeProtocol(Protocol):
     max_tokens: int
     prompts: Mapping[str, str]
 
-    def turns_judged(self, case: Case) -> Sequence[int]:
-        """The turns (from 1) that are asked about, each in a question of its own."""
-
     def messages(self, case: Case, turn: int, order: Order) -> tuple[Turn, ...]:
-        """The question to the judge. `order` is "alone" where there is no comparison."""
+        """The question to the judge about one turn, from 1, of which each is asked about by itself.
+
+        `order` is "alone" where there is no comparison.
+        """
 
     def parse(self, text: str) -> Judgement | None:
         """None when the answer holds no verdict, or more than one: nothing is guessed."""

@@ -63,7 +63,7 @@ def wanted_of(selected: SelectedChat, cases: Sequence[Case]) -> Iterator[Asked]:
     """Every question, in the order of the cases."""
     places = {problem.id: place for place, problem in enumerate(selected.problems.all)}
     for case in cases:
-        for turn in selected.protocol.turns_judged(case):
+        for turn in range(1, len(case.turns) + 1):
             for order in _orders(selected, case.problem.id, places[case.problem.id]):
                 for repeat in range(selected.settings.repeats):
                     yield Asked(case, turn, order, repeat)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from evolray.evaluate.chat.benchmark import Case
-from evolray.evaluate.chat.judging import Judging
+from evolray.evaluate.chat.judging import Judging, wanted_of
 from evolray.evaluate.chat.selection import SelectedChat
 from evolray.evaluate.chat.verdicts import Verdict
 from evolray.pool.layout import LocalFolder
@@ -70,6 +70,13 @@ def test_a_random_order_is_the_same_for_each_problem_however_many_there_are(judg
     assert set(orders.values()) == {"model_first", "baseline_first"}
     fewer = judge(FakeJudge(scores_by_length), MODEL[:2], order="random", seed=1)
     assert {one.problem: one.order for one in fewer} == {name: orders[name] for name in ("1", "2")}
+
+
+def test_each_turn_is_asked_about_by_itself() -> None:
+    baseline = {one.id: ("x",) for one in PROBLEMS.all}
+    selected = select(FakeJudge(scores_by_length), PROBLEMS, baseline, order="alternate")
+    case = Case(PROBLEMS.all[0], ("a", "b", "c"), ("d", "e", "f"), ("g", "h", "i"))
+    assert [one.turn for one in wanted_of(selected, [case])] == [1, 2, 3]
 
 
 def test_a_rerun_asks_nothing_and_more_repeats_ask_only_what_is_new(judge: Judge) -> None:

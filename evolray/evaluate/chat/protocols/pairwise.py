@@ -31,9 +31,6 @@ class Pairwise:
     max_tokens = 2048
     prompts = _PROMPTS
 
-    def turns_judged(self, case: Case) -> Sequence[int]:
-        return range(1, len(case.turns) + 1)
-
     def messages(self, case: Case, turn: int, order: Order) -> tuple[Turn, ...]:
         first, second = answers_in(case, order)
         answers: Mapping[str, Sequence[str]] = {"Assistant A": first, "Assistant B": second}

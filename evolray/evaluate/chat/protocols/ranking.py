@@ -30,9 +30,6 @@ class Ranking:
     max_tokens = 100
     prompts = _PROMPTS
 
-    def turns_judged(self, case: Case) -> Sequence[int]:
-        return range(1, len(case.turns) + 1)
-
     def messages(self, case: Case, turn: int, order: Order) -> tuple[Turn, ...]:
         first, second = answers_in(case, order)
         answers: Mapping[str, Sequence[str]] = {FIRST: first, SECOND: second}

@@ -1,7 +1,7 @@
 """One rating of 1 to 10 for one answer, turn by turn: MT-Bench's single-answer grading."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from evolray.evaluate.benchmark import Problem
@@ -34,9 +34,6 @@ class SingleGrade:
     temperature = 0.0
     max_tokens = 2048
     prompts = _PROMPTS
-
-    def turns_judged(self, case: Case) -> Sequence[int]:
-        return range(1, len(case.turns) + 1)
 
     def messages(self, case: Case, turn: int, order: Order) -> tuple[Turn, ...]:
         with_reference = self.wants_reference(case.problem)

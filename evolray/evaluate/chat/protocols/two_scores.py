@@ -47,9 +47,6 @@ class TwoScores:
     max_tokens = 1024
     prompts = _PROMPTS
 
-    def turns_judged(self, case: Case) -> Sequence[int]:
-        return range(1, len(case.turns) + 1)
-
     def messages(self, case: Case, turn: int, order: Order) -> tuple[Turn, ...]:
         rubric = self.rubric_of(case.problem)
         if rubric not in RUBRICS:

@@ -9,9 +9,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from evolray.views.wording import ESCAPED
+
 Entry = Mapping[str, Any]
 
-ESCAPED = {code: f"\\x{code:02x}" for code in (*range(9), *range(11, 32), *range(127, 160))}  # all but tab and newline
 MOST_GROUPS = 12
 """Of a column. Of more (WizardEval's 29 skills, MMLU's 57 subtasks) the best and the worst are shown."""
 EXTREMES = 5

@@ -10,7 +10,9 @@ from rich.console import Console, RenderableType
 from evolray.evaluate.chat.verdicts import Verdict
 from evolray.evaluate.manifest import EvaluateManifest
 from evolray.pool.manifest import Manifest
-from evolray.views import evaluate_view, lineage_view, run_view, samples_view, scores_view
+from evolray.views.evaluated import evaluate_view, samples_view
+from evolray.views.evolved import lineage_view, run_view
+from evolray.views.scores import scores_view
 
 ROOT = "0123456789abcdef"
 ACCOUNTS = [

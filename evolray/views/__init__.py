@@ -1,0 +1,1 @@
+"""What the commands print: one file per stage, `status` for a run of whatever stage."""
