@@ -16,6 +16,7 @@ from evolray.blind.cells import restored
 from evolray.errors import UserError
 from evolray.pool.layout import LocalFolder, open_folder
 from evolray.pool.seed_formats import without_credentials
+from evolray.report.texts import one_line
 
 EXPECTED = "a sheet saved as CSV, or the JSON that its page exports"
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
@@ -109,7 +110,9 @@ def _csv_rows(text: str, shown: str, name: str) -> Iterator[Row | Rejected]:
             continue
         header = [one.strip().casefold() for one in cells]
         if ITEM not in header or not any(one.startswith("rank_") for one in header):
-            yield Rejected(shown, 0, "", "missing_columns", f"columns {_listed(header)}; expected item, rank_A, ...")
+            yield Rejected(
+                shown, 0, "", "missing_columns", f"columns {one_line(_listed(header), 120)}; expected item, rank_A, ..."
+            )
             return
     if not header:
         yield Rejected(shown, 0, "", "empty_file", f"nothing in it; expected {EXPECTED}")
@@ -147,7 +150,9 @@ def _json_rows(text: str, shown: str) -> Iterator[Row | Rejected]:
         if isinstance(entry, dict) and _is_well_formed(entry):
             yield _entry(entry, shown, at, _text(content.get(SHEET)))
         else:
-            yield Rejected(shown, at, "", "not_a_row", f"{str(entry)[:80]}; expected item, ranks, criteria, comment")
+            yield Rejected(
+                shown, at, "", "not_a_row", f"{one_line(str(entry), 80)}; expected item, ranks, criteria, comment"
+            )
 
 
 def _is_well_formed(entry: Mapping[str, Any]) -> bool:

@@ -132,9 +132,7 @@ def _check(config: BlindConfig) -> None:
 def _study(config: BlindConfig) -> _Study:
     benchmark = CHAT_BENCHMARKS[config.benchmark]
     problems = benchmark.read(config.problems)
-    answers = {
-        name: read_answers(path, benchmark.name, problems, benchmark.turns) for name, path in config.answers.items()
-    }
+    answers = {name: _read_answers(name, path, benchmark, problems) for name, path in config.answers.items()}
     left_out = {name: sum(one.id not in given.texts for one in problems.all) for name, given in answers.items()}
     items = [
         Item(one.id, benchmark.turns(one), {name: answers[name].texts[one.id] for name in answers})
@@ -149,6 +147,13 @@ def _study(config: BlindConfig) -> _Study:
     drawn = draw(items, config.limit, config.seed)
     sheets = [arrange(drawn, list(answers), rater, config.seed) for rater in raters(config.raters)]
     return _Study(benchmark, problems, answers, drawn, {name: n for name, n in left_out.items() if n}, sheets)
+
+
+def _read_answers(name: str, path: str, benchmark: ChatBenchmark, problems: Problems) -> Answers:
+    try:
+        return read_answers(path, benchmark.name, problems, benchmark.turns)
+    except UserError as error:
+        raise UserError(f"answers.{name}: {error}") from None
 
 
 def _identity(config: BlindConfig, study: _Study) -> dict[str, Any]:

@@ -94,7 +94,10 @@ def _ready_samples(benchmark: Benchmark, config: GradeConfig) -> Ready:
 def _ready_answers(benchmark: ChatBenchmark, config: GradeConfig, judge_script: Script | None) -> Ready:
     problems = benchmark.read(config.problems)
     judge = None if config.reviews else open_judge(config, judge_script)
-    samples, rejected, model = read_answers_as_samples(config.samples, benchmark, problems)
+    try:
+        samples, rejected, model = read_answers_as_samples(config.samples, benchmark, problems)
+    except UserError as error:
+        raise UserError(f"samples: {error}") from None
     selected = select_chat(benchmark, problems, None, config.verdicts, _files(config), judge, judge_settings(config))
     identity = {"samples": digest_of(samples)}
     return Ready(

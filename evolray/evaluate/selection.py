@@ -155,7 +155,9 @@ class _Files:
 
     def of_chat(self, benchmark: ChatBenchmark) -> Files:
         name = benchmark.name
-        return Files(self._baselines.get(name, ""), self._references.get(name, ""), self._labels.get(name, ""))
+        settings = {"baseline": f"baselines.{name}", "reference": f"references.{name}", "labels": f"labels.{name}"}
+        given = self._baselines.get(name, ""), self._references.get(name, ""), self._labels.get(name, "")
+        return Files(*given, settings=settings)
 
     def _by_name(self, paths: Mapping[str, str], setting: str, strict: bool = True) -> dict[str, str]:
         found = {find_benchmark(name).name: path for name, path in paths.items()}

@@ -193,6 +193,14 @@ def test_ratings_without_anything_usable_say_why(tmp_path: Path) -> None:
         blind(config(tmp_path, ratings=[str(tmp_path / "other.csv")]))
 
 
+def test_what_is_no_sheet_is_said_on_one_line_without_its_control_characters(tmp_path: Path) -> None:
+    path = tmp_path / "noise.csv"
+    path.write_bytes(b"\x1b[2J" + bytes(range(1, 9)) * 100)
+    with pytest.raises(UserError, match="missing_columns") as caught:
+        blind(config(tmp_path, ratings=[str(path)]))
+    assert str(caught.value).isprintable() and len(str(caught.value)) < 400
+
+
 def test_lines_that_are_not_used_are_kept_with_their_reason(tmp_path: Path) -> None:
     blind(config(tmp_path))
     returned = Path(fill(tmp_path, "rater-01", lambda problem, model: 1))

@@ -1,7 +1,8 @@
 """What a config asks to be judged: a chat benchmark with its answers, protocol and judge, all checked and settled."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -20,7 +21,10 @@ AUTO = "auto"
 
 @dataclass(frozen=True)
 class Files:
-    """Paths and URLs of what a judged benchmark needs beside its problems; "" where there is none."""
+    """Paths and URLs of what a judged benchmark needs beside its problems; "" where there is none.
+
+    `settings`: what the config calls each of them, for errors.
+    """
 
     baseline: str = ""
     reference: str = ""
@@ -28,6 +32,10 @@ class Files:
     reviews: str = ""
     model_is: Literal["first", "second"] = "first"
     """Of `reviews`."""
+    settings: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    def setting(self, name: str) -> str:
+        return self.settings.get(name, name)
 
 
 @dataclass(frozen=True)
@@ -110,39 +118,45 @@ def select_chat(
     Raises UserError for a protocol, an order or a file that cannot be used.
     """
     protocol = _protocol(benchmark, settings)
-    read, problems = _Reader(benchmark, release), first(release, limit)
-    baseline = read.answers(files.baseline, "baselines") if protocol.is_comparison else None
-    reviews = read.reviews(files.reviews, files.model_is)
+    read, problems = _Reader(benchmark, release, files), first(release, limit)
+    baseline = read.answers("baseline") if protocol.is_comparison else None
+    reviews = read.reviews("reviews", files.model_is)
     if judge and not judge.has_chat_template:
         raise UserError(f"judge: {judge.name} has no chat template to put a question in; name judge.chat_format.")
-    reference = read.answers(files.reference, "references")
+    reference = read.answers("reference")
     selected = SelectedChat(
         benchmark, problems, protocol, settings, None if reviews else judge,
         protocol.temperature if judge_settings.get("temperature") is None else None,
-        baseline, reference, read.reviews(files.labels), reviews,
+        baseline, reference, read.reviews("labels"), reviews,
     )  # fmt: skip
-    _check_baseline(selected)
+    _check_baseline(selected, files)
     rules = _rules(selected, judge_settings)
     decisive = {**rules, "sha256": problems.sha256}
     return replace(selected, rules=rules, key=f"{benchmark.name}-{rules_key(decisive)}")
 
 
 class _Reader:
-    """Of the files about one benchmark."""
+    """Of the files about one benchmark. An error begins with the setting that names the file."""
 
-    def __init__(self, benchmark: ChatBenchmark, problems: Problems) -> None:
-        self._benchmark, self._problems = benchmark, problems
+    def __init__(self, benchmark: ChatBenchmark, problems: Problems, files: Files) -> None:
+        self._benchmark, self._problems, self._files = benchmark, problems, files
 
-    def answers(self, path: str, setting: str) -> Answers | None:
-        if not path:
-            return None
+    def answers(self, name: str) -> Answers | None:
+        path: str = getattr(self._files, name)
+        with self._naming(name):
+            return read_answers(path, self._benchmark.name, self._problems, self._benchmark.turns) if path else None
+
+    def reviews(self, name: str, model_is: Literal["first", "second"] = "first") -> Reviews | None:
+        path: str = getattr(self._files, name)
+        with self._naming(name):
+            return read_reviews(path, self._benchmark.name, self._problems, model_is) if path else None
+
+    @contextmanager
+    def _naming(self, name: str) -> Iterator[None]:
         try:
-            return read_answers(path, self._benchmark.name, self._problems, self._benchmark.turns)
+            yield
         except UserError as error:
-            raise UserError(f"{setting}.{self._benchmark.name}: {error}") from None
-
-    def reviews(self, path: str, model_is: Literal["first", "second"] = "first") -> Reviews | None:
-        return read_reviews(path, self._benchmark.name, self._problems, model_is) if path else None
+            raise UserError(f"{self._files.setting(name)}: {error}") from None
 
 
 def _protocol(benchmark: ChatBenchmark, settings: VerdictsConfig) -> JudgeProtocol:
@@ -158,20 +172,20 @@ def _protocol(benchmark: ChatBenchmark, settings: VerdictsConfig) -> JudgeProtoc
     return benchmark.protocols[name]
 
 
-def _check_baseline(selected: SelectedChat) -> None:
+def _check_baseline(selected: SelectedChat, files: Files) -> None:
     """All problems, before anybody is paid."""
-    benchmark, title = selected.benchmark, selected.benchmark.title
+    title, setting = selected.benchmark.title, files.setting("baseline")
     if not selected.protocol.is_comparison or selected.reviews:
         return
     missing = [one.id for one in selected.problems.all if not selected.baseline_of(one)]
     if selected.baseline is None and missing:
         raise UserError(
             f"{title} compares the model's answers with a baseline's: name their file, or a run of evolray evaluate, "
-            f"as baselines.{benchmark.name}=... (evolray grade: baseline=...)."
+            f"as {setting}=..."
         )
     if missing:
         raise UserError(
-            f"baselines.{benchmark.name}: no answer to {len(missing):,} of {len(selected.problems.all):,} problems "
+            f"{setting}: no answer to {len(missing):,} of {len(selected.problems.all):,} problems "
             f"of {title} ({', '.join(missing[:5])}{', ...' if len(missing) > 5 else ''})."
         )
 

@@ -283,6 +283,19 @@ def test_what_cannot_work_is_said_before_anything_is_written(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("setting", ["samples", "baseline", "reference", "labels", "reviews"])
+def test_an_error_about_a_file_names_the_setting_that_it_comes_from(
+    files: dict[str, str], tmp_path: Path, setting: str
+) -> None:
+    (tmp_path / "empty.jsonl").touch()
+    settings = {
+        "samples": files["baseline"], "baseline": files["baseline"], "problems": files["problems"],
+        "run": str(tmp_path / "run"), "judge.endpoint.kind": "simulated",
+    }  # fmt: skip
+    with pytest.raises(UserError, match=rf"^{setting}: .*empty\.jsonl"):
+        evolray.grade("wizard_eval", settings | {setting: str(tmp_path / "empty.jsonl")})
+
+
 def test_a_baseline_with_holes_is_refused_with_their_names(evaluate: Evaluate, tmp_path: Path) -> None:
     holes = write_lines(tmp_path / "holes.jsonl", [{"idx": 1, "output": "x"}, {"idx": 3, "output": "y"}])
     with pytest.raises(UserError, match=r"no answer to 2 of 4 problems of WizardEval \(2, 4\)"):
