@@ -3,7 +3,8 @@
 import logging
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -50,6 +51,41 @@ def chromium() -> Iterator[Any]:
         browser = api.chromium.launch(executable_path=path, args=list(flags))
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def browse(chromium: Any) -> Iterator[Callable[..., Any]]:
+    """Opens a page from a file; settings are those of a browser context, such as `viewport`.
+
+    At the end of the test, nothing may have been said on the console or in a dialog, or asked of a network.
+    """
+    said: list[str] = []
+    contexts = []
+
+    def open_page(place: str | Path, script: str = "", **settings: Any) -> Any:
+        context = chromium.new_context(**settings)
+        contexts.append(context)
+        if script:
+            context.add_init_script(script)
+        page = context.new_page()
+        page.on("console", lambda message: said.append(f"console: {message.text}"))
+        page.on("pageerror", lambda error: said.append(f"error: {error}"))
+        page.on("dialog", lambda dialog: (said.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        page.on("request", lambda request: said.append(f"request: {request.url}") if _leaves(request.url) else None)
+        page.goto(f"file://{place}")
+        if settings.get("java_script_enabled", True):
+            page.wait_for_selector("html[data-ready]")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert said == []
+
+
+def _leaves(url: str) -> bool:
+    """A page may be loaded, and what it carries in itself; no other file and no address."""
+    return not url.startswith(("data:", "blob:")) and not (url.startswith("file://") and ".html" in url)
 
 
 @pytest.fixture

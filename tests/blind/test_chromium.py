@@ -1,7 +1,7 @@
 """A rater's page in a real browser, from a file: rated with the keyboard alone, kept, exported, and read back."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,36 +27,17 @@ Open = Callable[..., Any]
 
 
 @pytest.fixture
-def opened(chromium: Any, tmp_path: Path) -> Iterator[Open]:
-    """Opens a sheet's page. At the end, nothing may have been said on the console or asked of a network."""
-    said: list[str] = []
-    contexts = []
+def opened(browse: Open, tmp_path: Path) -> Open:
+    """Opens a sheet's page."""
 
     def open_page(
         sheet: Sheet, criteria: list[str] | None = None, size: dict[str, int] = WIDE, script: str = ""
     ) -> Any:
         path = tmp_path / "sheet.html"
         path.write_bytes(render(sheet, criteria or []))
-        context = chromium.new_context(viewport=size)
-        contexts.append(context)
-        if script:
-            context.add_init_script(script)
-        page = context.new_page()
-        page.on("console", lambda message: said.append(f"console: {message.text}"))
-        page.on("pageerror", lambda error: said.append(f"error: {error}"))
-        page.on("request", lambda request: said.append(request.url) if _leaves(request.url) else None)
-        page.goto(f"file://{path}")
-        page.wait_for_selector("html[data-ready]")
-        return page
+        return browse(path, script, viewport=size)
 
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert said == []
-
-
-def _leaves(url: str) -> bool:
-    return not url.startswith(("data:", "blob:")) and not (url.startswith("file://") and url.endswith(".html"))
+    return open_page
 
 
 def press(page: Any, keys: str) -> None:

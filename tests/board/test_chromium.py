@@ -1,6 +1,6 @@
 """The page in a real browser, from a file: it asks nobody for anything, sorts, filters, and fits a phone."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -28,21 +28,8 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture
-def page(chromium: Any, path: str, request: pytest.FixtureRequest) -> Iterator[Any]:
-    """At the end of the test, nothing may have been said on the console or asked of a network."""
-    settings = {"viewport": WIDE, **getattr(request, "param", {})}
-    said: list[str] = []
-    context = chromium.new_context(**settings)
-    opened = context.new_page()
-    opened.on("console", lambda message: said.append(message.text))
-    opened.on("pageerror", lambda error: said.append(str(error)))
-    opened.on("request", lambda request: said.append(request.url) if not request.url.endswith("board.html") else None)
-    opened.goto(f"file://{path}")
-    if settings.get("java_script_enabled", True):
-        opened.wait_for_selector("html[data-ready]")
-    yield opened
-    context.close()
-    assert [one for one in said if not one.startswith("data:")] == []
+def page(browse: Callable[..., Any], path: str, request: pytest.FixtureRequest) -> Any:
+    return browse(path, **{"viewport": WIDE, **getattr(request, "param", {})})
 
 
 def column(page: Any, number: int) -> list[str]:

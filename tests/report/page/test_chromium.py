@@ -1,6 +1,6 @@
 """The page in a real browser, from a file: it shows itself, asks nobody for anything, and does what it says."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,38 +32,17 @@ Size = dict[str, int]
 
 
 @pytest.fixture
-def opened(chromium: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
-    """Opens a page of a run, without its figures unless they are asked for.
-
-    At the end of the test, nothing may have been said on the console or asked of a network.
-    """
-    said: list[str] = []
-    contexts = []
+def opened(browse: Open, monkeypatch: pytest.MonkeyPatch) -> Open:
+    """Opens a page of a run, without its figures unless they are asked for."""
 
     def open_page(run: Path, size: Size = WIDE, anchor: str = "", figures: bool = False, **settings: Any) -> Any:
         with monkeypatch.context() as patch:
             if not figures:  # a second each
                 patch.setattr("evolray.report.stage.figures", lambda run: {})
             path = report(ReportConfig(run=str(run), **settings))
-        context = chromium.new_context(viewport=size)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: said.append(f"console: {message.text}"))
-        page.on("pageerror", lambda error: said.append(f"error: {error}"))
-        page.on("request", lambda request: said.append(f"request: {request.url}") if _leaves(request.url) else None)
-        page.on("dialog", lambda dialog: said.append(f"dialog: {dialog.message}"))
-        page.goto(f"file://{path}{anchor}")
-        page.wait_for_selector("html[data-ready]")
-        return page
+        return browse(f"{path}{anchor}", viewport=size)
 
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert said == []
-
-
-def _leaves(url: str) -> bool:
-    return not url.startswith(("file://", "data:", "blob:")) or (url.startswith("file://") and ".html" not in url)
+    return open_page
 
 
 def _hostile_run(folder: Path) -> Path:
