@@ -1,6 +1,6 @@
 """Judging: is a judge's position bias measured right, do both orders cancel it, and is nothing paid for twice?
 
-    python benchmarks/judging.py                    # 218 problems; about 4 minutes on two cores
+    python benchmarks/judging.py                    # 218 problems; about 2 minutes on two cores
     python benchmarks/judging.py --problems 60 --parts BC
 
 A simulated judge over HTTP compares two models' answers by rule, with a bias of so many points for the answer that is

@@ -66,7 +66,10 @@ def make_row(
     score = number(entry.get("score", entry.get("pass@1")))
     if score is None:
         raise NoRow(f"score is {_kind(entry.get('score'))}; expected a number")
-    unit = text(entry.get("unit")) or "%"
+    unit = text(entry.get("unit", "%")) or ""
+    if not unit:
+        metric = (text(entry.get("metric")) or "its metric")[:40]
+        raise NoRow(f"{metric} has no scale that others could be compared on; see scores.json")
     if unit not in UNITS:
         raise NoRow(f"unit is {unit[:40]!r}; expected {' or '.join(UNITS)}")
     set_aside: list[str] = []

@@ -81,6 +81,7 @@ def test_what_is_incomplete_or_unreadable_is_listed_with_the_reason(tmp_path: Pa
 def test_an_entry_that_cannot_be_used_leaves_the_others(tmp_path: Path) -> None:
     scores = {
         "fine": entry("m", "Fine", 50), "text": {"score": "90"}, "nothing": None, "unit": entry("m", "U", 5, unit="km"),
+        "wikitext": entry("m", "W", 41.2, unit="", metric="word_perplexity"),
         "infinite": entry("m", "I", float("inf")), "huge": entry("m", "H", 0) | {"score": 10**400},
         "true": {"score": True},
     }  # fmt: skip
@@ -89,8 +90,9 @@ def test_an_entry_that_cannot_be_used_leaves_the_others(tmp_path: Path) -> None:
     why = reasons(collected)
     assert why["run text"] == "score is str '90'; expected a number"
     assert why["run nothing"] == "its entry is missing; expected an object with its score"
+    assert why["run wikitext"].startswith("word_perplexity has no scale that others could be compared on")
     assert why["run unit"] == "unit is 'km'; expected % or of 10"
-    assert {"run infinite", "run huge", "run true"} <= why.keys() and len(why) == 6
+    assert {"run infinite", "run huge", "run true"} <= why.keys() and len(why) == 7
 
 
 def test_what_is_wrong_beside_the_score_is_set_aside_and_said(tmp_path: Path) -> None:
