@@ -36,9 +36,13 @@ def local_ray() -> Iterator[None]:
     ray.shutdown()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """A headless Chromium, driven by playwright; the test is skipped where there is none."""
+    """A headless Chromium, driven by playwright; the test is skipped where there is none.
+
+    It ends with its module: while playwright is open, this thread counts as running an event loop, and other
+    tests want to run theirs.
+    """
     path = shutil.which("chromium")
     if path is None:
         pytest.skip("chromium is not installed")

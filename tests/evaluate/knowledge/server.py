@@ -63,9 +63,9 @@ def serving(checkpoint: Path, **more: Any) -> Iterator[Server]:
         await site.start()
         server.url = f"{site.name}/v1"
 
-    loop.run_until_complete(start())
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
+    asyncio.run_coroutine_threadsafe(start(), loop).result(30)
     try:
         yield server
     finally:
