@@ -61,6 +61,10 @@ SWEEP = (
     "evolray.cluster", "evolray.config", "evolray.errors", "evolray.pool.layout", "evolray.pool.manifest",
     "evolray.checkpoints", "evolray.display", "evolray.sweep", "rich",
 )  # fmt: skip
+PIPELINE = (
+    "evolray.cluster", "evolray.config", "evolray.errors", "evolray.pool.layout", "evolray.pool.manifest",
+    "evolray.display", "evolray.pipeline", "rich",
+)  # fmt: skip
 REFINE = (
     *ENGINE, "evolray.method", "evolray.refine", "evolray.chat", "numpy", "pyarrow",
 )  # fmt: skip
@@ -69,6 +73,13 @@ REPORT = (
     "numpy", "pyarrow", "matplotlib", "jinja2", "yaml",
 )  # fmt: skip
 BOARD = (*REPORT, "evolray.board")
+# Made of other stages: they read what those left on disk, and never import their code.
+ABLATION = (*REPORT, *PIPELINE, "evolray.checkpoints", "evolray.ablation")
+CAMPAIGN = (*REPORT, *PIPELINE, "evolray.checkpoints", "evolray.campaign")
+DEMO = (
+    "evolray.config", "evolray.errors", "evolray.pool", "evolray.ablation", "evolray.demo", "evolray.display",
+    "evolray.teachers.simulated", "rich",
+)  # fmt: skip
 BLIND = (
     "evolray.config", "evolray.errors", "evolray.records", "evolray.pool", "evolray.evaluate.benchmark",
     "evolray.evaluate.chat", "evolray.evaluate.entries", "evolray.report.texts", "evolray.blind", "jinja2", "rich",
@@ -97,6 +108,8 @@ RULES = (
     Rule("evolray/cluster/on_ray.py", CLUSTER, {"torch": "_probe"}),
     Rule("evolray/cluster/shards/on_ray.py", ("ray",)),
     Rule("evolray/cluster/shards/*.py"),
+    Rule("evolray/cluster/jobs/on_ray.py", CLUSTER),
+    Rule("evolray/cluster/jobs/*.py", ("evolray.cluster.jobs", "evolray.errors")),
     Rule("evolray/cluster/*.py"),
     Rule("evolray/method/*.py", METHOD, never=IMPURE),
     Rule("evolray/teachers/endpoint/client.py", (*TEACHERS, "openai")),
@@ -130,6 +143,9 @@ RULES = (
     Rule("evolray/sweep/on_ray.py", (*SWEEP, "ray")),
     Rule("evolray/sweep/figure.py", (*SWEEP, "matplotlib")),
     Rule("evolray/sweep/*.py", SWEEP),
+    Rule("evolray/pipeline/on_ray.py", (*PIPELINE, "ray")),
+    Rule("evolray/pipeline/job.py", PIPELINE, {"evolray.cli": "main"}),
+    Rule("evolray/pipeline/*.py", PIPELINE),
     Rule("evolray/refine/on_ray.py", (*REFINE, "ray")),
     Rule("evolray/refine/duplicates/signatures.py", (*REFINE, "rensa")),
     Rule("evolray/refine/leaks/execution.py", (*REFINE, "evolray.evaluate.execution", "evolray.evaluate.code")),
@@ -144,6 +160,15 @@ RULES = (
     Rule("evolray/report/*.py", REPORT),
     Rule("evolray/board/*.py", BOARD),
     Rule("evolray/board/*/*.py", BOARD),
+    Rule("evolray/ablation/on_ray.py", (*ABLATION, "ray")),
+    Rule("evolray/ablation/*.py", ABLATION),
+    Rule("evolray/ablation/*/*.py", ABLATION),
+    Rule("evolray/campaign/rounds.py"),
+    Rule("evolray/campaign/operators.py"),
+    Rule("evolray/campaign/on_ray.py", (*CAMPAIGN, "ray")),
+    Rule("evolray/campaign/*.py", CAMPAIGN),
+    Rule("evolray/campaign/*/*.py", CAMPAIGN),
+    Rule("evolray/demo/*.py", DEMO),
     Rule("evolray/blind/*.py", BLIND),
     Rule("evolray/blind/*/*.py", BLIND),
     Rule("evolray/views/*.py", ("evolray", "rich")),

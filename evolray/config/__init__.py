@@ -6,12 +6,15 @@ Later arguments win. Unknown keys are refused with the nearest known one. Secret
 the environment variable that holds the key (`api_key_env`).
 """
 
+from evolray.config.ablation import AblationConfig
 from evolray.config.blind import BlindConfig
 from evolray.config.board import BoardConfig
+from evolray.config.campaign import CampaignConfig, OperatorsConfig
 from evolray.config.endpoint import AUTO, BudgetConfig, EndpointConfig, EngineConfig
 from evolray.config.evaluate import EvaluateConfig, ExecutionConfig, GradeConfig
 from evolray.config.evolve import EvolveConfig, ModelConfig, SeedsConfig, role
 from evolray.config.generate import GenerateConfig
+from evolray.config.jobs import JobConfig, JobsConfig
 from evolray.config.judge import LmEvalConfig, VerdictsConfig
 from evolray.config.loading import from_mapping, load, to_yaml
 from evolray.config.refine import (
@@ -28,9 +31,11 @@ from evolray.config.train import LoraConfig, ScratchConfig, TrainConfig, Workers
 
 __all__ = [
     "AUTO",
+    "AblationConfig",
     "BlindConfig",
     "BoardConfig",
     "BudgetConfig",
+    "CampaignConfig",
     "ContaminationConfig",
     "EndpointConfig",
     "EngineConfig",
@@ -39,11 +44,14 @@ __all__ = [
     "ExecutionConfig",
     "GenerateConfig",
     "GradeConfig",
+    "JobConfig",
+    "JobsConfig",
     "JudgingConfig",
     "LmEvalConfig",
     "LoraConfig",
     "ModelConfig",
     "NearDuplicatesConfig",
+    "OperatorsConfig",
     "RefineConfig",
     "ReportConfig",
     "SamplerConfig",

@@ -1,46 +1,17 @@
-"""The sweep's cells as Ray jobs: each one process that runs `evolray evaluate` on one config.
-
-The job server is the one of `address`, else of RAY_API_SERVER_ADDRESS, else that of the cluster that all stages use
-(the one this process is in, that of RAY_ADDRESS, or one that was started on this machine), else one that is started
-for this sweep. Where the server checks tokens, as Ray does by default, the client takes the token from RAY_AUTH_TOKEN,
-RAY_AUTH_TOKEN_PATH or Ray's own file, with RAY_AUTH_MODE=token.
-
-A job runs with this very interpreter where its node has one at the same path, else with `python`; `working_dir` comes
-first among what it can import. It gets the environment of the cluster, not that of this process: keys of endpoints
-belong there. Nothing secret is part of a command, of metadata or of a runtime environment, which the dashboard shows.
-"""
+"""The sweep's cells as Ray jobs: each one process that runs `evolray evaluate` on one config."""
 
 import contextlib
-import logging
-import os
-import shlex
-import socket
-import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
 
-import ray
-from ray.exceptions import AuthenticationError
-from ray.job_submission import JobStatus, JobSubmissionClient
-
-from evolray.cluster.on_ray import RAY_SETTINGS
+from evolray.cluster.jobs import on_ray
+from evolray.cluster.jobs.job import Job, Request
 from evolray.config import SweepConfig
-from evolray.errors import EvolrayError, UserError
 from evolray.sweep.grid import Cell
-from evolray.sweep.own_ray import own_ray
 from evolray.sweep.records import CONFIG
-from evolray.sweep.schedule import Job
 
-T = TypeVar("T")
 Command = Callable[[Path], list[str]]
 """From the config of a cell to the words of the command that evaluates it."""
-
-SERVER = "RAY_API_SERVER_ADDRESS"  # wins over whatever the client is given
-PATIENCE_SECONDS = 120.0  # of a server that does not answer, or whose part that starts jobs is not up yet
-PAUSE_SECONDS, CONNECT_SECONDS = 1.0, 5.0
 
 
 def evaluate(config: Path) -> list[str]:
@@ -48,167 +19,46 @@ def evaluate(config: Path) -> list[str]:
 
 
 @contextlib.contextmanager
-def job_server(config: SweepConfig, sweep: str, command: Command = evaluate) -> Iterator["JobServer"]:
+def job_server(config: SweepConfig, sweep: str, command: Command = evaluate) -> Iterator["CellServer"]:
     """`command` comes behind the interpreter. Raises UserError when there is no job server, or it wants a token."""
-    with contextlib.ExitStack() as stack:
-        ray_address = None
-        if config.address or os.environ.get(SERVER):
-            client = _connect(config.address)
-        elif ray.is_initialized():
-            # Said to the jobs, since Ray has them take any cluster that runs on their node.
-            ray_address = ray.get_runtime_context().gcs_address
-            client = _connect(None, ray_address)
-        elif address := _cluster_address():
-            client = _connect(None, address)
-        else:
-            own = stack.enter_context(own_ray(RAY_SETTINGS))
-            client = _connect(own.url, headers=own.headers)
-        yield JobServer(client, config, sweep, command, ray_address)
+    with on_ray.job_server(config.address) as server:
+        yield CellServer(server, config, sweep, command)
 
 
-class JobServer:
-    """Implements `schedule.Server`. Calls are repeated while the server does not answer, for PATIENCE_SECONDS."""
+class CellServer:
+    """Implements `schedule.Server`."""
 
-    def __init__(
-        self, client: JobSubmissionClient, config: SweepConfig, sweep: str, command: Command, ray_address: str | None
-    ) -> None:
-        self._client, self._config, self._sweep, self._command = client, config, sweep, command
-        self._ray_address = ray_address
+    def __init__(self, server: on_ray.JobServer, config: SweepConfig, sweep: str, command: Command) -> None:
+        self._server, self._config, self._sweep, self._command = server, config, sweep, command
 
     @property
     def url(self) -> str:
-        return self._client.get_address()
+        return self._server.url
 
     def submit(self, job: str, cell: Cell) -> None:
         config = self._config
-
-        def submit() -> None:
-            try:
-                self._client.submit_job(
-                    entrypoint=self._entry_point(cell),
-                    submission_id=job,
-                    metadata=self._metadata(cell),
-                    runtime_env={"working_dir": config.working_dir} if config.working_dir else {},
-                    entrypoint_num_cpus=config.cpus_per_job or None,
-                    entrypoint_num_gpus=config.gpus_per_job or None,
-                    entrypoint_resources=dict(config.resources_per_job) or None,
-                )
-            except RuntimeError:
-                if self._look(job) is None:  # else the server took it, and only its answer was lost
-                    raise
-            except ValueError as error:
-                raise UserError(f"working_dir={config.working_dir}: {_first_line(error)}") from None
-
-        self._patiently(submit)
-
-    def look(self, job: str) -> Job | None:
-        return self._patiently(lambda: self._look(job))
-
-    def stop(self, job: str) -> None:
-        with contextlib.suppress(RuntimeError, OSError):  # it has ended meanwhile, or there is nobody to ask
-            self._client.stop_job(job)
-
-    def log(self, job: str) -> str:
-        """What there is of it; it may have gone with its node."""
-        try:
-            return str(self._client.get_job_logs(job))
-        except (RuntimeError, OSError) as error:
-            return f"(its log cannot be had: {_first_line(error)})"
-
-    def _look(self, job: str) -> Job | None:
-        try:
-            found = self._client.get_job_info(job)
-        except RuntimeError as error:
-            if "status code 404" in str(error):
-                return None
-            raise
-        return Job(
-            has_ended=found.status.is_terminal(),
-            has_succeeded=found.status == JobStatus.SUCCEEDED,
-            is_pending=found.status == JobStatus.PENDING,
-            exit_code=found.driver_exit_code,
-            message=_ending(found.status, found.driver_exit_code, found.message or ""),
+        self._server.submit(
+            Request(
+                id=job,
+                words=self._command(Path(cell.config.run) / CONFIG),
+                metadata=self._metadata(cell),
+                cpus=config.cpus_per_job,
+                gpus=config.gpus_per_job,
+                resources=config.resources_per_job,
+                working_dir=config.working_dir,
+            )
         )
 
-    def _entry_point(self, cell: Cell) -> str:
-        """Ray hands it to a shell."""
-        config = Path(cell.config.run) / CONFIG
-        address = f"RAY_ADDRESS={shlex.quote(self._ray_address)} " if self._ray_address else ""
-        python = f'"$(command -v {shlex.quote(sys.executable)} || command -v python)"'
-        return f"exec env {address}{python} {shlex.join(self._command(config))}"
+    def look(self, job: str) -> Job | None:
+        return self._server.look(job)
+
+    def stop(self, job: str) -> None:
+        self._server.stop(job)
+
+    def log(self, job: str) -> str:
+        return self._server.log(job)
 
     def _metadata(self, cell: Cell) -> dict[str, str]:
         step = {} if cell.student.step is None else {"step": str(cell.student.step)}
         own = {"sweep": self._sweep, "cell": cell.title, "checkpoint": cell.student.label, "benchmark": cell.benchmark}
         return {**self._config.metadata, **own, **step}
-
-    def _patiently(self, call: Callable[[], T]) -> T:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while True:
-            try:
-                return call()
-            except AuthenticationError as error:
-                raise _no_token(error) from None
-            except (RuntimeError, OSError) as error:
-                if time.monotonic() > deadline:
-                    raise EvolrayError(
-                        f"the job server has not answered for {PATIENCE_SECONDS:g} s ({_first_line(error)}). Jobs that "
-                        "run go on; the same command takes them up."
-                    ) from None
-                time.sleep(PAUSE_SECONDS)
-
-
-def _cluster_address() -> str | None:
-    """Where `ray.init` would connect to: RAY_ADDRESS, or what the last `ray start` on this machine has left, if it
-    still runs."""
-    if (address := os.environ.get("RAY_ADDRESS")) and address != "local":
-        return address
-    folder = os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()
-    with contextlib.suppress(OSError, ValueError):
-        address = (Path(folder) / "ray" / "ray_current_cluster").read_text().strip()
-        host, _, port = address.rpartition(":")
-        socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
-        return address
-    return None
-
-
-def _connect(
-    address: str | None, ray_address: str | None = None, headers: Mapping[str, str] | None = None
-) -> JobSubmissionClient:
-    """`address` is that of a job server and wins over the environment, which wins over `ray_address`, a cluster's."""
-    logging.getLogger("ray.dashboard.modules.dashboard_sdk").setLevel(logging.WARNING)
-    before = os.environ.get(SERVER)
-    if address:
-        os.environ[SERVER] = address
-    try:
-        return JobSubmissionClient(ray_address, headers=dict(headers or {}))
-    except AuthenticationError as error:
-        raise _no_token(error) from None
-    except (RuntimeError, OSError, ValueError) as error:  # ConnectionError is among them
-        raise UserError(
-            f"no job server at {address or before or ray_address} ({_first_line(error)}). Expected that of a Ray with "
-            "its dashboard, for example address=http://127.0.0.1:8265."
-        ) from None
-    finally:
-        if address:
-            os.environ.pop(SERVER)
-            os.environ.update({SERVER: before} if before else {})
-
-
-def _no_token(error: Exception) -> UserError:
-    return UserError(
-        f"the job server refuses this client's token ({_first_line(error)}). Set RAY_AUTH_MODE=token and "
-        "RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH to the cluster's."
-    )
-
-
-def _ending(status: JobStatus, exit_code: int | None, message: str) -> str:
-    if status == JobStatus.STOPPED:
-        return "its job was stopped"
-    if exit_code is not None and exit_code < 0:
-        return f"its job was killed by signal {-exit_code}"
-    return f"its job ended with exit code {exit_code}" if exit_code is not None else _first_line(message)
-
-
-def _first_line(error: object) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from evolray.cluster.jobs.job import Job
 from evolray.errors import BudgetError, UserError
 from evolray.sweep.grid import Cell
 from evolray.sweep.records import LOG, Attempt, Record, Records
@@ -20,17 +21,6 @@ FUTILE = (UserError.exit_code, BudgetError.exit_code)
 UNKNOWN = "the job server knows nothing of its job (any more)"
 LONGEST_ID = 180  # the id is part of the name of a log file
 STATES = ("complete", "running", "waiting", "failed", "deleted")
-
-
-@dataclass(frozen=True)
-class Job:
-    """How a submitted job stands. `is_pending`: it waits for a place in the cluster."""
-
-    has_ended: bool
-    has_succeeded: bool = False
-    is_pending: bool = False
-    exit_code: int | None = None
-    message: str = ""
 
 
 class Server(Protocol):

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from evolray.sweep.grid import Cell
-from evolray.sweep.schedule import Job
+from evolray.cluster.jobs.job import Job
 from tests.sweep import places
 
 RUNNING = Job(has_ended=False)

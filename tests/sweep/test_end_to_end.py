@@ -16,7 +16,7 @@ import psutil
 import pytest
 from ray.job_submission import JobSubmissionClient
 
-from evolray.sweep.own_ray import OwnRay, own_ray
+from evolray.cluster.jobs.own_ray import OwnRay, own_ray
 from evolray.sweep.results import read
 from evolray.train.examples import Example
 from tests.train import small

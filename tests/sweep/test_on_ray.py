@@ -16,7 +16,7 @@ import pytest
 from ray.job_submission import JobDetails, JobSubmissionClient
 
 from evolray.config import SweepConfig, to_yaml
-from evolray.sweep.own_ray import OwnRay, own_ray
+from evolray.cluster.jobs.own_ray import OwnRay, own_ray
 from tests.sweep import places
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray]

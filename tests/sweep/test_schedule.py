@@ -13,7 +13,8 @@ from evolray.errors import UserError
 from evolray.pool.layout import LocalFolder
 from evolray.sweep.grid import Cell, Grid
 from evolray.sweep.records import Records
-from evolray.sweep.schedule import Job, Schedule
+from evolray.cluster.jobs.job import Job
+from evolray.sweep.schedule import Schedule
 from evolray.sweep.sources import Student
 from tests.sweep import places
 from tests.sweep.scripted import FAILED, KILLED, REFUSED, RUNNING, STOPPED, SUCCEEDED, Script

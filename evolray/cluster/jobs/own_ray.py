@@ -1,4 +1,4 @@
-"""A Ray with a job server, for a sweep that finds none: it ends with the sweep, however that ends.
+"""A Ray with a job server, for a run that finds none: it ends with the run, however that ends.
 
 `ray.init` could start one, too, but insists on one port for the part that starts jobs, which another Ray of this
 machine, for example a training's, may hold: its jobs then never start. `ray start` takes free ports, and a folder of
@@ -28,7 +28,7 @@ STOP_SECONDS = 5.0  # Ray would wait for half a minute for actors that jobs of R
 PAUSE_SECONDS = 0.25
 LOG_LINES = 10
 
-# Ends when its standard input does, which is when the sweep's process is gone; SIGTERM makes `ray start` clear up.
+# Ends when its standard input does, which is when the process that started it is gone; SIGTERM makes `ray start` clear up.
 UNTIL_INPUT_ENDS = """
 exec 3<&0
 {command} & ray=$!
@@ -68,7 +68,7 @@ def own_ray(settings: Mapping[str, str]) -> Iterator[OwnRay]:
 
 
 def _token() -> str:
-    """The user's, where there is one, so that a browser can be let in; else one for this sweep alone."""
+    """The user's, where there is one, so that a browser can be let in; else one for this run alone."""
     if token := os.environ.get("RAY_AUTH_TOKEN"):
         return token
     place = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
@@ -88,7 +88,7 @@ def _start(folder: str, port: int, log: Path, environment: Mapping[str, str]) ->
             stdout=output,
             stderr=subprocess.STDOUT,
             env=environment,
-            start_new_session=True,  # Ctrl-C is for the sweep, which has jobs to stop first
+            start_new_session=True,  # Ctrl-C is for the run, which has jobs to stop first
         )
 
 

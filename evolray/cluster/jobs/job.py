@@ -1,0 +1,32 @@
+"""What is asked of a job server, and how what was asked for stands."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Request:
+    """One process that the cluster is to run: the interpreter with `words` behind it.
+
+    `cpus`, `gpus` and `resources` are set aside for the process itself; what it starts asks for its own. With none of
+    them it runs on the head node. `working_dir`: packed and sent; None: nothing is, all nodes see the same paths.
+    """
+
+    id: str
+    words: Sequence[str]
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    cpus: float = 0.0
+    gpus: float = 0.0
+    resources: Mapping[str, float] = field(default_factory=dict)
+    working_dir: str | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """How a submitted job stands. `is_pending`: it waits for a place in the cluster."""
+
+    has_ended: bool
+    has_succeeded: bool = False
+    is_pending: bool = False
+    exit_code: int | None = None
+    message: str = ""
