@@ -13,13 +13,30 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from evolray.api import blind, board, evaluate, evolve, generate, grade, refine, report, sweep, train
+    from evolray.ablation.results import Ablation
+    from evolray.api import (
+        ablation,
+        blind,
+        board,
+        campaign,
+        evaluate,
+        evolve,
+        generate,
+        grade,
+        refine,
+        report,
+        sweep,
+        train,
+    )
     from evolray.blind.stage import Blind
     from evolray.board.stage import Board
+    from evolray.campaign.results import Campaign
     from evolray.checkpoints import Checkpoint, Checkpoints
     from evolray.config import (
+        AblationConfig,
         BlindConfig,
         BoardConfig,
+        CampaignConfig,
         EvaluateConfig,
         EvolveConfig,
         GenerateConfig,
@@ -43,12 +60,16 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Ablation": "evolray.ablation.results",
+    "AblationConfig": "evolray.config",
     "Answers": "evolray.sampling.answers",
     "Blind": "evolray.blind.stage",
     "BlindConfig": "evolray.config",
     "Board": "evolray.board.stage",
     "BoardConfig": "evolray.config",
     "BudgetError": "evolray.errors",
+    "Campaign": "evolray.campaign.results",
+    "CampaignConfig": "evolray.config",
     "Checkpoint": "evolray.checkpoints",
     "Checkpoints": "evolray.checkpoints",
     "Domain": "evolray.method.domains",
@@ -75,13 +96,19 @@ _HOMES = {
     "grade": "evolray.api",
 }
 
+_STAGES = ("ablation", "blind", "board", "campaign", "evaluate", "evolve", "refine", "report", "sweep", "train")
+
 __all__ = [
+    "Ablation",
+    "AblationConfig",
     "Answers",
     "Blind",
     "BlindConfig",
     "Board",
     "BoardConfig",
     "BudgetError",
+    "Campaign",
+    "CampaignConfig",
     "Checkpoint",
     "Checkpoints",
     "Domain",
@@ -104,8 +131,10 @@ __all__ = [
     "TrainConfig",
     "UserError",
     "__version__",
+    "ablation",
     "blind",
     "board",
+    "campaign",
     "evaluate",
     "evolve",
     "export",
@@ -119,7 +148,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("blind", "board", "evaluate", "evolve", "refine", "report", "sweep", "train"):
+    if name in _STAGES:
         return import_module(f"evolray.{name}")  # which can be called, see there
     if name not in _HOMES:
         raise AttributeError(f"module 'evolray' has no attribute {name!r}")

@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from evolray.checkpoints import Checkpoint, Checkpoints
 from evolray.config import (
+    AblationConfig,
     BlindConfig,
     BoardConfig,
+    CampaignConfig,
     EvaluateConfig,
     EvolveConfig,
     GenerateConfig,
@@ -26,8 +28,10 @@ from evolray.pool.pool import Pool
 from evolray.train import stage as training
 
 if TYPE_CHECKING:
+    from evolray.ablation.results import Ablation
     from evolray.blind.stage import Blind
     from evolray.board.stage import Board
+    from evolray.campaign.results import Campaign
     from evolray.evaluate.results import Results
     from evolray.refine.results import Refined
     from evolray.sampling.answers import Answers
@@ -43,6 +47,8 @@ Config = TypeVar(
     GradeConfig,
     GenerateConfig,
     SweepConfig,
+    CampaignConfig,
+    AblationConfig,
     BlindConfig,
 )
 
@@ -100,7 +106,7 @@ def refine(
 
 
 def report(run: Pool | str, **settings: Any) -> str:
-    """Write the page about a run of evolve or refine, and its figures; the same as the command `evolray report`.
+    """Write the page about a run, and its figures; the same as the command `evolray report`.
 
     Returns the page's path. The figures alone, for notebooks: evolray.report.figures. Raises UserError.
     """
@@ -222,6 +228,29 @@ def sweep(config: SweepConfig | Mapping[str, Any] | str | None = None, **setting
         named = named if isinstance(named, list | tuple) else [named]
         values["checkpoints"] = [getattr(one, "run_url", getattr(one, "url", one)) for one in named]
     return sweeping.sweep(_config(SweepConfig, config, values))
+
+
+def campaign(config: CampaignConfig | Mapping[str, Any] | str | None = None, **settings: Any) -> "Campaign":
+    """Another generation while the score on a development set rises; the same as the command `evolray campaign`.
+
+    Raises as the stages do; the same call goes on afterwards.
+    """
+    from evolray.campaign import stage as campaigning
+
+    loaded = _config(CampaignConfig, config, _dotted(settings))
+    if loaded.dry_run:
+        raise UserError("dry_run: there are no scores yet; for the steps, call evolray.campaign.stage.dry_run().")
+    return campaigning.campaign(loaded)
+
+
+def ablation(config: AblationConfig | Mapping[str, Any] | str | None = None, **settings: Any) -> "Ablation":
+    """A student per number of generations, all else equal; the same as the command `evolray ablation`.
+
+    Raises as the stages do; the same call goes on afterwards.
+    """
+    from evolray.ablation import stage as comparing
+
+    return comparing.ablation(_config(AblationConfig, config, _dotted(settings)))
 
 
 def _script(values: dict[str, Any], kind: str, script: Script | None) -> None:

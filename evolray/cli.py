@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from evolray.config import (
+        AblationConfig,
         BlindConfig,
         BoardConfig,
+        CampaignConfig,
         EvaluateConfig,
         EvolveConfig,
         GenerateConfig,
@@ -156,6 +158,27 @@ def _sweep(config: "SweepConfig", _: argparse.Namespace) -> None:
         raise
 
 
+def _campaign(config: "CampaignConfig", _: argparse.Namespace) -> None:
+    from evolray.campaign import stage
+
+    if config.dry_run:
+        print("\n".join(stage.dry_run(config)))
+    else:
+        _show_view(stage.campaign(config).table())
+
+
+def _ablation(config: "AblationConfig", _: argparse.Namespace) -> None:
+    from evolray.ablation import stage
+
+    _show_view(stage.ablation(config).table())
+
+
+def _demo(options: argparse.Namespace) -> None:
+    from evolray.demo import stage
+
+    _show_view(stage.demo(options.arguments).table())
+
+
 def _board(config: "BoardConfig", _: argparse.Namespace) -> None:
     from evolray.board import stage
 
@@ -180,6 +203,11 @@ def _samples(options: argparse.Namespace) -> None:
 
 
 def _status(options: argparse.Namespace) -> None:
+    if options.run.startswith(("http://", "https://")):
+        from evolray.views.jobs import jobs_view
+
+        _show_view(jobs_view(options.run))
+        return
     from evolray.views.status import status_view
 
     _show_view(status_view(options.run))
@@ -224,10 +252,12 @@ def _export(options: argparse.Namespace) -> None:
 STAGES: tuple[tuple[str, str, Callable[..., None], str], ...] = (
     ("evolve", "EvolveConfig", _evolve, "evolve seeds into a pool of instructions with responses"),
     ("refine", "RefineConfig", _refine, "refine pools into a training mix: duplicates, leaks, difficulty, selection"),
-    ("report", "ReportConfig", _report, "a page about a run of evolve or refine, for any browser; figures as PNG"),
+    ("report", "ReportConfig", _report, "a page about a run, for any browser; figures as PNG"),
     ("train", "TrainConfig", _train, "train a student on a pool, a mix or a file of instructions"),
     ("evaluate", "EvaluateConfig", _evaluate, "score a model on code, math, chat (with a judge) and knowledge"),
     ("sweep", "SweepConfig", _sweep, "evaluate many checkpoints, each cell a Ray job; a table and a figure at the end"),
+    ("campaign", "CampaignConfig", _campaign, "evolve, refine, train, evaluate, and again while the score rises"),
+    ("ablation", "AblationConfig", _ablation, "a student per number of generations, equal in examples and tokens"),
     ("generate", "GenerateConfig", _generate, "answer a file of instructions by a checkpoint or an endpoint"),
     ("grade", "GradeConfig", _grade, "grade ready samples of a benchmark, or have them judged"),
     ("board", "BoardConfig", _board, "all results below some folders as one leaderboard: a page, figures, a CSV"),
@@ -246,6 +276,9 @@ def _parser() -> argparse.ArgumentParser:
         stage.add_argument("arguments", nargs="*", metavar="conf.yaml | key=value", help="later ones win")
         stage.add_argument("--settings", action="store_true", help="print all settings with their defaults, and stop")
         stage.set_defaults(command=_stage, schema=schema, stage=run)
+    demo = commands.add_parser("demo", help="the paper in miniature, on this machine: seeds, students, scores, a page")
+    demo.add_argument("arguments", nargs="*", metavar="conf.yaml | key=value", help="as for evolray ablation")
+    demo.set_defaults(command=_demo)
     _add_looking(commands)
     _add_handing_on(commands)
     commands.add_parser("simulate-endpoint", help="the offline teacher as an OpenAI-compatible server", add_help=False)
@@ -262,7 +295,7 @@ def _add_looking(commands: "Commands") -> None:
     samples.set_defaults(command=_samples)
 
     status = commands.add_parser("status", help="how a run stands: accounts, costs, drops, losses, checkpoints, scores")
-    status.add_argument("run", help="the run directory or URL")
+    status.add_argument("run", help="the run directory or URL; or a job server (http://...): all its runs of evolray")
     status.set_defaults(command=_status)
 
     show = commands.add_parser("show", help="one lineage as a tree, with operators, verdicts and texts")

@@ -12,12 +12,16 @@ import evolray
 
 ROOT = Path(__file__).parents[1]
 PUBLIC = [
+    "Ablation",
+    "AblationConfig",
     "Answers",
     "Blind",
     "BlindConfig",
     "Board",
     "BoardConfig",
     "BudgetError",
+    "Campaign",
+    "CampaignConfig",
     "Checkpoint",
     "Checkpoints",
     "Domain",
@@ -40,8 +44,10 @@ PUBLIC = [
     "TrainConfig",
     "UserError",
     "__version__",
+    "ablation",
     "blind",
     "board",
+    "campaign",
     "evaluate",
     "evolve",
     "export",

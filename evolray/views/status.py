@@ -1,6 +1,7 @@
 """How a run of whatever stage stands."""
 
 import json
+from importlib import import_module
 
 from rich.console import RenderableType
 from rich.text import Text
@@ -11,12 +12,14 @@ from evolray.pool.layout import open_folder
 from evolray.pool.manifest import MANIFEST
 from evolray.pool.pool import Pool
 from evolray.refine import manifest as refinings
-from evolray.sweep import results as sweeps
 from evolray.train import manifest as trainings
 from evolray.views.evaluated import evaluate_view
 from evolray.views.evolved import run_view
 from evolray.views.refined import refine_view
 from evolray.views.trained import train_view
+
+WITH_A_TABLE = ("sweep", "campaign", "ablation")
+"""The stages whose `results.read(run).table()` says all there is to say."""
 
 
 def status_view(run: str) -> RenderableType:
@@ -28,8 +31,10 @@ def status_view(run: str) -> RenderableType:
         return refine_view(refining)
     if evaluation := evaluations.read(folder):
         return evaluate_view(evaluation)
-    if folder.exists(MANIFEST) and json.loads(folder.read(MANIFEST)).get("stage") == sweeps.STAGE:
-        return sweeps.read(run).table()
+    stage = json.loads(folder.read(MANIFEST)).get("stage") if folder.exists(MANIFEST) else None
+    if stage in WITH_A_TABLE:
+        table: RenderableType = import_module(f"evolray.{stage}.results").read(run).table()
+        return table
     if lines := blinds.standing(folder):
         return Text("\n".join(lines))
     return run_view(Pool(run).manifest)
