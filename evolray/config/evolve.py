@@ -49,6 +49,9 @@ class EvolveConfig:
     seed: int = 0
     operators: dict[str, float] = field(default_factory=dict)
     """Weights of operators; those not named have weight 1, and 0 leaves one out."""
+    operators_by_generation: dict[int, dict[str, float]] = field(default_factory=dict)
+    """Other weights from a generation on, until the next one named here: {3: {deepen: 2}}. An operator that is not
+    named has its weight of `operators`. A finished run that grows may get weights for its new generations only."""
     seeds: SeedsConfig = field(default_factory=SeedsConfig)
     teacher: ModelConfig = field(default_factory=ModelConfig)
     judge: dict[str, Any] = field(default_factory=dict)

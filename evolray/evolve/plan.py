@@ -22,7 +22,11 @@ def make_plan(config: EvolveConfig, domain: Domain | None = None, script: Script
     """
     _check(config)
     found = (domain or find_domain(config.domain)).weighted(config.operators)
-    method = Method(found, config.generations, config.seed, answer_seeds_anew=config.seeds.respond == "anew")
+    later = {
+        first: found.weighted(weights, f"operators_by_generation.{first}")
+        for first, weights in config.operators_by_generation.items()
+    }
+    method = Method(found, config.generations, config.seed, config.seeds.respond == "anew", later)
     overrides: dict[Purpose, Mapping[str, Any]] = {"evolve": {}, "judge": config.judge, "respond": config.responder}
     roles, groups = make_roles(
         {purpose: (name, configuration.role(config, overrides[purpose], name)) for purpose, name in ROLES.items()},
@@ -47,4 +51,7 @@ def _check(config: EvolveConfig) -> None:
     if config.seeds.respond not in ("keep", "anew"):
         raise UserError(f"seeds.respond={config.seeds.respond}: expected keep or anew.")
     check_least({"generations": (config.generations, 1), "seeds.limit": (config.seeds.limit, 1)})
+    for first in config.operators_by_generation:
+        if first < 1:
+            raise UserError(f"operators_by_generation.{first}: generation 0 are the seeds; expected 1 or more.")
     check_settings(config.engine, config.budget)

@@ -6,12 +6,14 @@ from typing import Any
 
 from evolray.config import EvolveConfig
 from evolray.engine.work import Work
+from evolray.method.domains import Domain
 from evolray.method.elimination import parse_verdict
 from evolray.method.evolution import Method, evolve_lineage
 from evolray.method.teacher import Purpose, Teacher
 from evolray.pool.accounts import Accounts, Usage
 from evolray.pool.layout import Folder
 from evolray.pool.ledger import Entry, read_ledger
+from evolray.pool.manifest import OPERATORS_BY_GENERATION
 from evolray.pool.shards import read_seed_shard, write_shard
 from evolray.records import Outcome, Seed
 
@@ -52,15 +54,25 @@ class Plan(Work[Seed, Outcome]):
 
     def identity(self, config: EvolveConfig) -> dict[str, Any]:
         """The settings that decide what the pool is."""
-        weights = dict(zip(self.method.domain.operator_names, self.method.domain.weights, strict=True))
+        weights = _odds(self.method.domain)
+        by_generation = {
+            generation: odds
+            for generation in range(1, self.method.generations + 1)
+            if (odds := _odds(self.method.domain_in(generation))) != weights
+        }
         return {
             "domain": self.method.domain.name,
             "generations": self.method.generations,
             "seed": self.method.seed,
             "operators": weights,
+            **({OPERATORS_BY_GENERATION: by_generation} if by_generation else {}),
             "seeds": {"respond": config.seeds.respond, "turn": str(config.seeds.turn)},
             **{ROLES[purpose]: role.identity for purpose, role in self.roles.items()},
         }
+
+
+def _odds(domain: Domain) -> dict[str, float]:
+    return dict(zip(domain.operator_names, domain.weights, strict=True))
 
 
 def without_failures(known: dict[str, Entry]) -> dict[str, Entry]:

@@ -48,23 +48,24 @@ class Domain:
     def operator_names(self) -> list[str]:
         return [operator.name for operator in self.operators]
 
-    def weighted(self, weights: Mapping[str, float]) -> "Domain":
+    def weighted(self, weights: Mapping[str, float], setting: str = "operators") -> "Domain":
         """The same domain with other odds; an operator that is not named keeps its own.
 
-        Raises UserError for an unknown operator, a negative weight, or when nothing is left to choose.
+        Raises UserError, in which the weights go by `setting`, for an unknown operator, a negative weight, or when
+        nothing is left to choose.
         """
         names = self.operator_names
         for name, weight in weights.items():
             if name not in names:
                 near = difflib.get_close_matches(name, names, 1)
                 hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(names)}."
-                raise UserError(f"operators.{name}: domain {self.name!r} has no such operator; {hint}")
+                raise UserError(f"{setting}.{name}: domain {self.name!r} has no such operator; {hint}")
             if not 0 <= weight < math.inf:
-                raise UserError(f"operators.{name}={weight}: a weight is a number from 0.")
+                raise UserError(f"{setting}.{name}={weight}: a weight is a number from 0.")
         own = dict(zip(names, self.weights or [1.0] * len(names), strict=True))
         odds = tuple(float(weights.get(name, own[name])) for name in names)
         if not sum(odds):
-            raise UserError("operators: every weight is 0, so nothing could be chosen; leave at least one above 0.")
+            raise UserError(f"{setting}: every weight is 0, so nothing could be chosen; leave at least one above 0.")
         return replace(self, weights=odds)
 
     def prompt_hashes(self) -> dict[str, str]:

@@ -6,7 +6,7 @@ again in the next generation. Lineages do not depend on each other, so nothing w
 teacher, and the same seed gives the same lineage in any order, on any machine.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
 
@@ -21,12 +21,20 @@ VERDICT_ATTEMPTS = 3  # a judge that does not answer with a verdict is asked aga
 
 @dataclass(frozen=True)
 class Method:
-    """How lineages evolve. `answer_seeds_anew` asks the teacher for the seeds' responses too, as WizardLM did."""
+    """How lineages evolve. `answer_seeds_anew` asks the teacher for the seeds' responses too, as WizardLM did.
+
+    `later` holds the domain with other odds by the generation from which on these count.
+    """
 
     domain: Domain
     generations: int = 4
     seed: int = 0
     answer_seeds_anew: bool = False
+    later: Mapping[int, Domain] = field(default_factory=dict)
+
+    def domain_in(self, generation: int) -> Domain:
+        """The domain with the odds of this generation."""
+        return self.later.get(max((first for first in self.later if first <= generation), default=0), self.domain)
 
 
 @dataclass
@@ -108,7 +116,7 @@ async def evolve_lineage(
     parent, parent_generation, attempts = seed.text, 0, 1
     for generation in range(1, method.generations + 1):
         random = Random(f"{method.seed}/{seed.root_id}/{generation}")
-        operator = method.domain.choose(random)
+        operator = method.domain_in(generation).choose(random)
         variant = operator.choose_variant(random)
         attempt = Attempt(method, teacher, seed, generation, parent_generation, operator.name, variant)
         outcome: Outcome

@@ -16,6 +16,7 @@ from evolray.errors import UserError
 from evolray.pool.layout import Folder
 
 RUN, MANIFEST = "run.yaml", "manifest.json"
+OPERATORS_BY_GENERATION = "operators_by_generation"
 PACKAGES = ("evolray", "ray", "openai", "pyarrow", "omegaconf")
 
 Status = Literal["running", "complete", "interrupted", "out_of_budget", "stopped"]
@@ -138,13 +139,15 @@ def check_same_run(folder: Folder, prompts: dict[str, str], identity: dict[str, 
     """`identity` holds the settings that decide what the pool is.
 
     Raises UserError naming the one that differs from the run's; only `generations` may grow, which goes on with a
-    finished pool.
+    finished pool, and with them what is set for the new ones alone.
     """
     identity = {**identity, "prompts": prompts}
     if folder.exists(RUN):
         before = _read_identity(folder)
         for key in sorted(before.keys() | identity.keys()):
             old, new = before.get(key), identity.get(key)
+            if key == OPERATORS_BY_GENERATION:
+                old, new = _so_far(old, before), _so_far(new, before)
             grown = key == "generations" and isinstance(old, int) and isinstance(new, int) and new > old
             if old != new and not grown:
                 raise UserError(
@@ -160,6 +163,11 @@ def _read_identity(folder: Folder) -> dict[str, Any]:
     except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError) as error:
         why = f"{type(error).__name__}: {error}".splitlines()[0]
         raise UserError(f"{folder.url}/{RUN} cannot be read ({why}); was it edited? Choose another run=.") from None
+
+
+def _so_far(by_generation: Any, before: dict[str, Any]) -> dict[int, Any]:
+    """Of what is set by generation, that of the generations which the run has had before."""
+    return {key: value for key, value in (by_generation or {}).items() if key <= before.get("generations", 0)}
 
 
 def _difference(key: str, old: Any, new: Any) -> str:
