@@ -25,5 +25,6 @@ class BlindConfig:
     criteria: list[str] = field(default_factory=list)
     """Beside the ranks, what each answer is rated on from 1 to 5: relevance, knowledge, reasoning, ..."""
     seed: int = 0
+    """Of the order of problems and answers, and of the problems that `limit` draws."""
     ratings: list[str] = field(default_factory=list)
     """Sheets that came back, CSV or JSON; set it to read them."""

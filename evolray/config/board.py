@@ -18,3 +18,4 @@ class BoardConfig:
     names: dict[str, str] = field(default_factory=dict)
     """What the board calls a model: {name in the results: name on the board}."""
     title: str = "Leaderboard"
+    """What stands above the page."""

@@ -15,6 +15,7 @@ class EndpointConfig:
     base_url: str | None = None
     """For example http://localhost:8000/v1. null: the OpenAI client's default."""
     model: str | None = None
+    """As the server calls it."""
     api_key_env: str = "OPENAI_API_KEY"
     """Name of the environment variable that holds the key. Endpoints on this machine need none."""
     system: str | None = None
@@ -24,15 +25,21 @@ class EndpointConfig:
     extra_body: dict[str, Any] = field(default_factory=dict)
     """More fields of the request, as they are, for example {seed: 1} or {chat_template_kwargs: {...}}."""
     timeout_seconds: float = 300.0
+    """Per request, from sending it to its last byte."""
     max_retries: int = 8
+    """How often a call is tried again before it counts as failed."""
     give_up_seconds: float = 120.0
     """The endpoint counts as gone, and the run stops, when nothing was answered for so long."""
     max_in_flight: Any = 64
     """Calls in flight in the whole cluster: a number, or auto to find what the endpoint can carry."""
     requests_per_minute: float | None = None
+    """The endpoint's limit, kept over the whole cluster. null: none but what its answers say."""
     tokens_per_minute: float | None = None
+    """The same for tokens, prompts and answers together."""
     price_per_million_prompt_tokens: float = 0.0
+    """In any currency; 0: costs are not counted."""
     price_per_million_completion_tokens: float = 0.0
+    """In the same currency."""
     script: str | None = None
     """kind=scripted: `package.module:function`, called with each Call, returning the text."""
     flaws: float = 0.1
@@ -44,7 +51,9 @@ class BudgetConfig:
     """The most a run directory may ever cost, over all its reruns. null: no limit."""
 
     calls: int | None = None
+    """Calls that were answered."""
     tokens: int | None = None
+    """Of prompts and answers together."""
     money: float | None = None
     """In the currency of the prices."""
 

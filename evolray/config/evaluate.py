@@ -72,6 +72,7 @@ class GradeConfig(GradingConfig):
     """`evolray grade BENCHMARK`: ready samples in, scores out."""
 
     run: str = MISSING
+    """The run directory: a path that every node sees, or a URL such as s3://bucket/run."""
     samples: str = MISSING
     """JSONL (.gz too), a line per sample: task_id (or idx) and completion, solution or all_code."""
     problems: str = MISSING

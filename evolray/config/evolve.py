@@ -19,10 +19,15 @@ class ModelConfig(EndpointConfig):
 
     system: str | None = "You are a helpful assistant."
     temperature: float | None = 1.0
+    """null: not sent, as for the other sampling fields; some reasoning models refuse them."""
     top_p: float | None = 0.9
+    """Nucleus sampling: of the likeliest tokens, as many as make up this share."""
     max_tokens: int | None = 2048
+    """Tokens per answer."""
     frequency_penalty: float | None = 0.0
+    """Against tokens in proportion to how often they came already."""
     presence_penalty: float | None = 0.0
+    """Against tokens that came already."""
 
 
 @dataclass
@@ -46,7 +51,9 @@ class EvolveConfig:
     domain: str = "open"
     """open, code, math, or your own as package.module:NAME."""
     generations: int = 4
+    """Rounds of evolution; the seeds are generation 0. More of them later go on with the same pool."""
     seed: int = 0
+    """Of the choice of operators: the same for a root whatever else runs."""
     operators: dict[str, float] = field(default_factory=dict)
     """Weights of operators; those not named have weight 1, and 0 leaves one out."""
     operators_by_generation: dict[int, dict[str, float]] = field(default_factory=dict)

@@ -10,6 +10,7 @@ class JobConfig:
     cpus: float = 0.0
     """0: nothing, and the entry point runs on the head node; more lets it run on any node that has them free."""
     gpus: float = 0.0
+    """The same for GPUs."""
     resources: dict[str, float] = field(default_factory=dict)
     """Custom resources, by which a group of nodes can be chosen."""
 

@@ -13,6 +13,7 @@ from evolray.config.evolve import ModelConfig
 @dataclass
 class NearDuplicatesConfig:
     enabled: bool = True
+    """false: exact duplicates are dropped alone."""
     of: str = "instruction"
     """What is compared: instruction, response or both."""
     threshold: float = 0.7
@@ -24,6 +25,7 @@ class NearDuplicatesConfig:
     within_lineage: bool = False
     """Compare the generations of one root, too. They resemble each other by design, and evolution compared them."""
     seed: int = 1
+    """Of the hash functions."""
 
 
 @dataclass
@@ -60,13 +62,19 @@ class SelectConfig:
     generations: list[int] = field(default_factory=list)
     """Empty: all."""
     operators: list[str] = field(default_factory=list)
+    """Empty: all. A seed's operator is seed."""
     domains: list[str] = field(default_factory=list)
+    """Empty: all."""
     min_difficulty: int | None = None
+    """Of 1 to 10, as the judge said (judging.difficulty); it rules out what has not been judged."""
     max_difficulty: int | None = None
+    """The same, from above."""
     min_words: int | None = None
     """Of the instruction."""
     max_words: int | None = None
+    """Of the instruction."""
     require_response: bool = True
+    """false: records without a response stay in, too."""
     records: int | None = None
     """The most records of the mix. null: no limit."""
     tokens: int | None = None
@@ -78,6 +86,7 @@ class SelectConfig:
     embedding_model: str = "sentence-transformers/all-MiniLM-L6-v2"
     """order=embedding: a folder or a name on the Hub, for sentence-transformers."""
     seed: int = 0
+    """Of every random choice."""
 
 
 @dataclass

@@ -18,3 +18,4 @@ class ReportConfig:
     examples: int = 5
     """Of each reason of elimination, and of each kind of drop."""
     seed: int = 0
+    """Of the samples: examples, and lineages where not all have room."""

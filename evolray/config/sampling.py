@@ -13,6 +13,7 @@ class SamplingConfig:
     temperature: float | None = None
     """0: greedy. null: what the benchmark's protocol says, which is greedy but for MT-Bench (by category)."""
     top_p: float = 1.0
+    """Of the likeliest tokens, as many as make up this share. 1: all."""
     top_k: int = 0
     """0: all tokens."""
     max_tokens: int | None = None

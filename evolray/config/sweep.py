@@ -15,11 +15,15 @@ class SweepConfig:
     checkpoints: list[str] = field(default_factory=list)
     """Each a run of `evolray train` (all its checkpoints), RUN:STEP, a Hugging Face folder or a name on the Hub."""
     benchmarks: list[str] = MISSING
+    """As for `evolray evaluate`."""
     problems: dict[str, str] = field(default_factory=dict)
+    """The file of a benchmark, {gsm8k: gsm8k_test.jsonl}; its path is one that every node sees."""
     baselines: dict[str, str] = field(default_factory=dict)
     """Of judged benchmarks, as for `evolray evaluate`; and so are references and labels."""
     references: dict[str, str] = field(default_factory=dict)
+    """Right answers that the judge is shown."""
     labels: dict[str, str] = field(default_factory=dict)
+    """Verdicts by people or by another judge."""
     evaluate: dict[str, Any] = field(default_factory=dict)
     """Settings of `evolray evaluate` that all cells share, nested or dotted."""
     grid: dict[str, Any] = field(default_factory=dict)
@@ -31,7 +35,9 @@ class SweepConfig:
     """What Ray sets aside for the entry point of a job; its workers ask for their own, and what the entry points hold
     is missing for them. 0: nothing, and all entry points run on the head node; more spreads them over the nodes."""
     gpus_per_job: float = 0.0
+    """The same for GPUs."""
     resources_per_job: dict[str, float] = field(default_factory=dict)
+    """Custom resources, by which a group of nodes can be chosen."""
     retries: int = 2
     """How often a job that failed is submitted again."""
     metadata: dict[str, str] = field(default_factory=dict)
@@ -39,6 +45,7 @@ class SweepConfig:
     watch: bool = False
     """Take up new checkpoints while the trainings among `checkpoints` run."""
     watch_seconds: float = 30.0
+    """How often it looks for new checkpoints."""
     address: str | None = None
     """Of the job server, for example http://127.0.0.1:8265. null: RAY_API_SERVER_ADDRESS, else that of the cluster."""
     working_dir: str | None = None
@@ -46,3 +53,4 @@ class SweepConfig:
     retry_failed: bool = False
     """Submit cells again that failed in an earlier invocation."""
     log_seconds: float = 30.0
+    """How often a log that is no terminal gets a line of progress."""

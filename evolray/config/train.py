@@ -11,11 +11,18 @@ class ScratchConfig:
     """`model=scratch`: a small LLaMA with random weights and a tokenizer trained on the data, for trying things out."""
 
     hidden: int = 128
+    """Width of the layers."""
     layers: int = 3
+    """Transformer blocks."""
     heads: int = 4
+    """Attention heads of each."""
     feed_forward: int = 256
+    """Width inside the feed-forward parts."""
     vocabulary: int = 2048
     """Entries of the tokenizer: byte-level BPE, so that no text is unknown to it."""
+    numbers: bool = False
+    """Each number of 0-99 is one token, whatever the data holds; small students calculate far better with it. Longer
+    ones are two digits after two."""
 
 
 @dataclass
@@ -25,7 +32,9 @@ class LoraConfig:
     rank: int = 0
     """0: full fine-tuning."""
     alpha: int = 32
+    """The adapters' output is scaled by alpha / rank."""
     dropout: float = 0.0
+    """On the adapters' input."""
     targets: list[str] = field(default_factory=list)
     """Names of the layers that get adapters. Empty: all linear layers but the last."""
 
@@ -73,19 +82,30 @@ class TrainConfig:
     """drop: an example that is longer is rejected. cut: its end is cut off, as the originals do."""
 
     epochs: int = 3
+    """Passes over the examples."""
     max_steps: int | None = None
     """Stop the schedule after so many steps, whatever the epochs."""
+    max_tokens: int | None = None
+    """Stop the schedule before so many tokens, prompts among them, are exceeded, whatever the epochs: with enough
+    epochs, students of different data train on equally much."""
     global_batch: int = 64
     """Examples per optimizer step, as the papers count them, packed or not, however many workers there are."""
     learning_rate: float = 2e-5
+    """The highest, at the end of the warm-up."""
     schedule: str = "cosine"
     """cosine, linear or constant, after the warm-up."""
     warmup_steps: int = 2
+    """Steps in which the learning rate rises from 0."""
     weight_decay: float = 0.0
+    """Of AdamW, as the next two."""
     adam_betas: list[float] = field(default_factory=lambda: [0.9, 0.999])
+    """Decay of the averages of the gradient and of its square."""
     adam_epsilon: float = 1e-8
+    """Keeps AdamW from dividing by nothing."""
     max_grad_norm: float = 1.0
+    """Gradients of a larger norm are scaled down to it."""
     seed: int = 0
+    """Of the order of examples, of the held-out ones, and of a scratch student's weights."""
 
     packing: bool = True
     """Examples end to end in a row, none seeing another. false: padded, examples of like length together."""
@@ -113,6 +133,7 @@ class TrainConfig:
     keep_checkpoints: int = 2
     """The latest so many stay, and the one with the lowest held-out loss."""
     log_steps: int = 1
+    """Steps from one line of the losses to the next."""
     log_seconds: float = 30.0
     """How often a log that is no terminal gets a line of progress."""
     workers: WorkersConfig = field(default_factory=WorkersConfig)
