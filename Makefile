@@ -1,5 +1,6 @@
 # make install   .venv with evolray and its tools at the versions of constraints.txt
-# make demo      evolves the packaged seeds of all three domains with the offline teacher, and refines them into a mix
+# make demo      the paper in miniature: evolves arithmetic problems, trains students with and without them, compares them
+#                (make demo FULL=1: a student per number of generations; TEACHER_BASE_URL and TEACHER_MODEL: your endpoint)
 # make test      the fast tests        (slow ones: .venv/bin/python -m pytest -m slow)
 # make lint      ruff and mypy
 # make clean     removes what the above made; runs of your own stay
@@ -10,7 +11,6 @@ SHELL := bash
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-DOMAINS := open code math
 
 install: .venv/installed
 
@@ -29,16 +29,7 @@ install: .venv/installed
 	@echo "Installed."
 
 demo: install
-	@rm -rf $(DOMAINS:%=runs/demo-%) runs/demo-mix
-	@for domain in $(DOMAINS); do \
-		$(BIN)/evolray evolve conf/demo/$$domain.yaml run=runs/demo-$$domain; \
-		echo; \
-	done
-	@$(BIN)/evolray show runs/demo-open
-	@echo
-	@$(BIN)/evolray refine conf/refine/demo.yaml run=runs/demo-mix
-	@echo
-	@$(BIN)/evolray report run=runs/demo-mix
+	@$(BIN)/evolray demo conf/demo/ablation.yaml $(if $(FULL),conf/demo/full.yaml run=runs/demo-full,run=runs/demo)
 
 test: install
 	@$(BIN)/python -m pytest
@@ -49,5 +40,5 @@ lint: install
 	@$(BIN)/mypy
 
 clean:
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info $(DOMAINS:%=runs/demo-%) runs/demo-mix
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info runs/demo runs/demo-full
 	find evolray jobs benchmarks tests -name __pycache__ -type d -prune -exec rm -rf {} +
