@@ -110,10 +110,10 @@ def report(run: Pool | str, **settings: Any) -> str:
 
     Returns the page's path. The figures alone, for notebooks: evolray.report.figures. Raises UserError.
     """
-    from evolray.report import stage as reporting
+    from evolray import pages
 
     url = run.folder.url if isinstance(run, Pool) else run
-    return reporting.report(from_mapping(ReportConfig, {**_dotted(settings), "run": url}))
+    return pages.write_page(from_mapping(ReportConfig, {**_dotted(settings), "run": url}))
 
 
 def train(config: TrainConfig | Mapping[str, Any] | str | None = None, **settings: Any) -> Checkpoints:

@@ -106,9 +106,9 @@ def _refine(config: "RefineConfig", _: argparse.Namespace) -> None:
 
 
 def _report(config: "ReportConfig", _: argparse.Namespace) -> None:
-    from evolray.report import stage
+    from evolray import pages
 
-    print(stage.report(config))
+    print(pages.write_page(config))
 
 
 def _train(config: "TrainConfig", _: argparse.Namespace) -> None:

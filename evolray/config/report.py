@@ -10,7 +10,7 @@ class ReportConfig:
     """`evolray report`: a run directory in, one HTML page and its figures out."""
 
     run: str = MISSING
-    """A run of evolve or of refine."""
+    """A run of evolve, refine, campaign or ablation; the settings below are for pages of the first two."""
     output: str | None = None
     """The page. null: report.html in the run directory, its figures as PNG in report/ beside it."""
     max_mb: float = 8.0
