@@ -20,7 +20,7 @@ class OperatorsConfig:
 
 @dataclass
 class CampaignConfig:
-    """`evolray campaign`: WizardCoder's loop (arXiv 2306.08568, section 3). Another generation while the score rises."""
+    """`evolray campaign`: WizardCoder's loop (arXiv 2306.08568, section 3): a generation more while the score rises."""
 
     run: str = MISSING
     """The run directory: a path that every node sees, or a URL such as s3://bucket/run."""

@@ -60,6 +60,8 @@ class BudgetConfig:
 
 @dataclass
 class EngineConfig:
+    """How questions to an endpoint are spread over the cluster."""
+
     shard_size: int = 256
     """Roots or questions per shard: what is written, skipped and retried as a whole."""
     actors: int = 1

@@ -26,6 +26,8 @@ class ExecutionConfig:
 
 @dataclass
 class GradingConfig:
+    """How samples become scores: what `evaluate` and `grade` share."""
+
     extraction: str = "general"
     """How code is taken from a sample: published (the papers' scripts, byte for byte), general, none."""
     grading: str = "strict"

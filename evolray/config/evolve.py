@@ -32,6 +32,8 @@ class ModelConfig(EndpointConfig):
 
 @dataclass
 class SeedsConfig:
+    """Where evolution begins."""
+
     path: str = MISSING
     """A file (Alpaca JSON, JSONL, self-instruct, ShareGPT, Parquet; .gz too), a URL, or hf:NAME[:SPLIT]."""
     respond: str = "keep"

@@ -17,6 +17,8 @@ class JobConfig:
 
 @dataclass
 class JobsConfig:
+    """How the steps of a run become Ray jobs."""
+
     address: str | None = None
     """Of the job server, for example http://127.0.0.1:8265. null: RAY_API_SERVER_ADDRESS, else that of the cluster."""
     at_once: int = 2

@@ -12,6 +12,8 @@ from evolray.config.evolve import ModelConfig
 
 @dataclass
 class NearDuplicatesConfig:
+    """By MinHash: of records that resemble each other, one stays."""
+
     enabled: bool = True
     """false: exact duplicates are dropped alone."""
     of: str = "instruction"
@@ -30,6 +32,8 @@ class NearDuplicatesConfig:
 
 @dataclass
 class ContaminationConfig:
+    """Records that hold what a benchmark asks are leaks, and leave."""
+
     benchmarks: dict[str, str] = field(default_factory=dict)
     """name: file. humaneval, mbpp, gsm8k, math, mt_bench, alpaca_eval, wizardlm; another name takes any file."""
     ngram: int = 8
@@ -47,6 +51,8 @@ class ContaminationConfig:
 
 @dataclass
 class JudgingConfig:
+    """What a judge is asked about each record."""
+
     difficulty: bool = False
     """Ask the judge for WizardLM's difficulty of 1 to 10."""
     skills: bool = False
@@ -59,6 +65,8 @@ class JudgingConfig:
 
 @dataclass
 class SelectConfig:
+    """Which of the records that are left make up the mix."""
+
     generations: list[int] = field(default_factory=list)
     """Empty: all."""
     operators: list[str] = field(default_factory=list)

@@ -8,6 +8,8 @@ from evolray.config.train import WorkersConfig
 
 @dataclass
 class SamplingConfig:
+    """How answers are drawn."""
+
     n: int = 1
     """Samples per problem. The papers take 1 (greedy), 20 or 200 (temperature 0.2)."""
     temperature: float | None = None

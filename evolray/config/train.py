@@ -41,6 +41,8 @@ class LoraConfig:
 
 @dataclass
 class WorkersConfig:
+    """The processes that compute, and what each of them gets."""
+
     number: int = 1
     """Data-parallel processes, one per GPU; on CPU, one per group of cores."""
     device: str = "auto"
