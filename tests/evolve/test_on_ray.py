@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import evolray
+from evolray.method.domains import DOMAINS
 from evolray.method.operators import Operator, read_prompt
 from evolray.method.teacher import Call
 from evolray.pool.shards import ELIMINATED, POOL
@@ -15,6 +16,7 @@ from evolray.records import Turn
 from evolray.teachers.simulated import SimulatedTeacher
 
 Rows = list[dict[str, str]]
+ONLY_DEEPEN = {one.name: float(one.name == "deepen") for one in DOMAINS["open"].operators}
 
 
 def run(folder: Path, seeds: str, **settings: object) -> evolray.Pool:
@@ -98,6 +100,19 @@ def test_one_more_generation_goes_on_from_the_last(local_ray, tmp_path, seed_row
     pool = run(tmp_path / "run", seeds, generations=2, script=noting(asked))
     assert {line.split()[0].partition(".")[2] for line in asked.read_text().splitlines()} == {"g2"}
     assert pool.digest() == run(tmp_path / "fresh", seeds, generations=2, script=noting(asked)).digest()
+
+
+def test_a_grown_pool_has_the_weights_of_its_new_generations(local_ray, tmp_path, seed_rows, seed_file, asked) -> None:
+    seeds, later = seed_file(seed_rows(20)), {"operators_by_generation": {2: ONLY_DEEPEN}}
+    run(tmp_path / "run", seeds, generations=1, script=noting(asked))
+    asked.unlink()
+    pool = run(tmp_path / "run", seeds, generations=2, script=noting(asked), **later)
+    assert {line.split()[0].partition(".")[2] for line in asked.read_text().splitlines()} == {"g2"}
+    assert {one.operator for one in pool.records() if one.generation == 2} == {"deepen"}
+    assert len({one.operator for one in pool.records() if one.generation == 1}) > 1
+    assert pool.digest() == run(tmp_path / "fresh", seeds, generations=2, script=noting(asked), **later).digest()
+    with pytest.raises(evolray.UserError, match=r"was made with operators_by_generation\.2="):
+        run(tmp_path / "run", seeds, generations=3, script=noting(asked))
 
 
 def test_a_spent_budget_stops_the_run_and_a_larger_one_finishes_it(

@@ -78,6 +78,17 @@ BAD = [
     ("domain", "poetry", "domain=poetry: expected open, code, math, or your own as package.module:NAME"),
     ("operators", {"deepn": 1}, "operators.deepn: domain 'open' has no such operator; did you mean 'deepen'?"),
     ("operators", {"deepen": -1}, "operators.deepen=-1.0"),
+    (
+        "operators_by_generation",
+        {2: {"deepn": 1}},
+        "operators_by_generation.2.deepn: domain 'open' has no such operator",
+    ),
+    ("operators_by_generation", {2: {"deepen": -1}}, "operators_by_generation.2.deepen=-1.0: a weight is a number"),
+    (
+        "operators_by_generation",
+        {0: {"deepen": 1}},
+        "operators_by_generation.0: generation 0 are the seeds; expected 1",
+    ),
     ("operators", dict.fromkeys([o.name for o in DOMAINS["open"].operators], 0), "operators: every weight is 0"),
 ]
 
@@ -259,6 +270,7 @@ def identity(**settings: Any) -> dict[str, Any]:
         {"generations": 5},
         {"domain": "math"},
         {"operators": {"deepen": 2}},
+        {"operators_by_generation": {4: {"deepen": 2}}},
         {"seeds__respond": "anew"},
         {"seeds__turn": "first"},
         {"teacher__model": "n"},
@@ -294,6 +306,8 @@ def test_what_makes_another_pool_is_in_the_identity(settings: dict[str, Any]) ->
         {"teacher__api_key_env": "OTHER_KEY"},
         {"teacher__base_url": "http://localhost:1/v1"},
         {"operators": {"deepen": 1}},
+        {"operators_by_generation": {2: {"deepen": 1}, 3: {}}},
+        {"operators_by_generation": {5: {"deepen": 2}}},  # generations=4
     ],
     ids=str,
 )
@@ -315,6 +329,14 @@ def test_what_only_changes_how_a_pool_is_made_is_not(settings: dict[str, Any]) -
 def test_a_role_is_told_apart_in_the_ledger_by_what_changes_its_answers(settings: dict[str, Any], same: bool) -> None:
     made = plan(judge=settings)
     assert (made.roles["judge"].fingerprint == made.roles["evolve"].fingerprint) is same
+
+
+def test_weights_by_generation_are_kept_in_full_and_only_where_they_differ() -> None:
+    """So that a pool without them is the one it was before there were any, and a campaign may name those to come."""
+    made = identity(domain="math", operators={"simplify": 0}, operators_by_generation={2: {"concretize": 3}, 4: {}})
+    assert "operators_by_generation" not in identity()
+    odds = {"add_constraints": 1, "concretize": 3, "add_reasoning_steps": 1, "simplify": 0, "simpler_topic": 1}
+    assert made["operators_by_generation"] == {2: odds, 3: odds}
 
 
 def test_every_role_costs_at_its_own_prices() -> None:

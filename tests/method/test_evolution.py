@@ -320,6 +320,21 @@ def test_weight_0_leaves_an_operator_out_and_weight_3_is_three_times_as_likely()
     assert 2.3 < counts["deepen"] / (sum(others) / len(others)) < 3.9
 
 
+def test_odds_count_from_a_generation_on_and_until_the_next() -> None:
+    method = Method(only(OPEN, "deepen"), 5, later={4: only(OPEN, "concretize"), 2: only(OPEN, "mutate")})
+    outcomes = asyncio.run(evolve_lineage(SEED, method, scripted()))
+    drawn = [record(one).operator for one in outcomes[1:]]
+    assert drawn == ["deepen", "mutate", "mutate", "concretize", "concretize"]
+
+
+def test_odds_of_later_generations_leave_the_earlier_ones_as_they_are() -> None:
+    grown = Method(OPEN, 3, later={3: OPEN.weighted({"deepen": 9})})
+    for number in range(40):
+        root = Seed(f"Name {number} birds.", ANSWER)
+        short = asyncio.run(evolve_lineage(root, Method(OPEN, 2), scripted()))
+        assert asyncio.run(evolve_lineage(root, grown, scripted()))[:3] == short
+
+
 def test_generations_draw_anew() -> None:
     lineages = plan(0, 60)
     assert {len({operator for operator, _ in lineage}) for lineage in lineages} == {1, 2, 3}

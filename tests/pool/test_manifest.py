@@ -89,6 +89,22 @@ def test_generations_may_grow_but_what_they_grew_to_counts_from_then_on(folder: 
         describe_run(folder, {}, PROMPTS, changed("generations", 5))
 
 
+def test_what_is_set_by_generation_may_grow_with_them_and_only_then(folder: Folder) -> None:
+    def grown(generations: int, weights: dict[int, dict[str, float]]) -> dict[str, Any]:
+        return {**changed("generations", generations), "operators_by_generation": weights}
+
+    second, third = {2: {"deepen": 3.0}}, {3: {"deepen": 5.0}}
+    describe_run(folder, {}, PROMPTS, changed("generations", 1))
+    describe_run(folder, {}, PROMPTS, grown(2, second))
+    for identity in (grown(3, third), changed("generations", 3)):
+        with pytest.raises(UserError, match=r"operators_by_generation\.2={'deepen': 3.0} and would .*\.2=None"):
+            describe_run(folder, {}, PROMPTS, identity)
+    describe_run(folder, {}, PROMPTS, grown(3, second | third))
+    describe_run(folder, {}, PROMPTS, grown(3, second | third))
+    with pytest.raises(UserError, match=r"operators_by_generation\.3\.deepen=5.0 and would now go on with .*=4.0"):
+        describe_run(folder, {}, PROMPTS, grown(4, second | {3: {"deepen": 4.0}}))
+
+
 @pytest.mark.parametrize("text", ["", "yes", "1e3", " x ", "two\nlines", "😀\u2028é", "\ufeff", "\0\x1b"])
 def test_whatever_a_setting_holds_it_equals_itself_on_the_next_run(folder: Folder, text: str) -> None:
     for _ in range(2):
