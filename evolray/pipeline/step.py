@@ -5,6 +5,11 @@ from typing import Any
 
 from evolray.config.jobs import JobConfig
 
+# Stages that work in a run directory of their own, which they hold, and leave a manifest there; and those that show
+# what others left.
+WORKING = ("evolve", "refine", "train", "evaluate", "generate", "sweep")
+SHOWING = ("report", "board")
+
 
 @dataclass(frozen=True)
 class Step:
