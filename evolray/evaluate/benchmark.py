@@ -88,7 +88,7 @@ class Form:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """`groups`: the columns of the entries that scores are also given by (MATH: type, level)."""
+    """`groups`: the columns of the entries, where they have them, that scores are also given by (MATH: type, level)."""
 
     name: str
     title: str

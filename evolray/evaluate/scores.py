@@ -54,7 +54,8 @@ class Tally:
         }
         if self._has_base:
             entry["base"] = self._scores(problems, self._base_passed, ks)
-        groups = {name: self._by_group(name, ks) for name in self._benchmark.groups}
+        columns = [name for name in self._benchmark.groups if any(name in problem.row for problem in problems)]
+        groups = {name: self._by_group(name, ks) for name in columns}
         return entry | ({"groups": groups} if groups else {})
 
     def _by_group(self, column: str, ks: Sequence[int]) -> dict[str, Any]:

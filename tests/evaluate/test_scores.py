@@ -95,6 +95,17 @@ def test_groups_add_up_to_the_whole() -> None:
     assert {name: one["pass@1"] for name, one in groups["type"].items()} == {"a": 60.0}
 
 
+def test_a_column_that_the_entries_lack_makes_no_groups() -> None:
+    tally = Tally(benchmark("level"), problems(2))
+    assert "groups" not in tally.entry([1])
+    some = Problems("Sums v1", "sums.jsonl", "0" * 64, [Problem("s0", {"level": "1"}), Problem("s1", {})])
+    tally = Tally(benchmark("level", "type"), some)
+    tally.add([verdict(0, "passed"), verdict(1, "wrong")])
+    groups = tally.entry([1])["groups"]
+    assert {name: one["passed"] for name, one in groups["level"].items()} == {"": 0, "1": 1}
+    assert list(groups) == ["level"]
+
+
 @pytest.mark.parametrize("ks", [[], [7]])
 def test_pass_at_1_is_always_there(ks: list[int]) -> None:
     tally = Tally(benchmark(), problems(1))

@@ -169,7 +169,7 @@ def test_another_question_needs_another_run(evaluate: Evaluate, tmp_path: Path) 
         ({"benchmarks": ["gsm8k", "GSM8K"]}, "benchmarks names gsm8k twice"),
         ({"benchmarks": ["math"]}, "problems.math is missing: where are the problems of MATH?"),
         ({"problems": {"gsm8k": "nowhere.jsonl"}}, "nowhere.jsonl: no such file"),
-        ({"prompt": "publsihed"}, "prompt=publsihed: GSM8K has published, instruct, plain, and auto"),
+        ({"prompt": "publsihed"}, "prompt=publsihed: GSM8K has published, instruct, plain, bare, and auto"),
         ({"extraction": "regex"}, "extraction=regex: GSM8K has published, general, none"),
         ({"limit": 0}, "limit=0: expected 1 or more"),
         ({"k": [0]}, "k=0: expected 1 or more"),

@@ -24,6 +24,8 @@ def forms_of(benchmark: str) -> dict[str, Form]:
             Form("published", _text(benchmark, "published"), is_chat=False, source=_PUBLISHED, stop=_PUBLISHED_STOP),
             Form("instruct", _text(benchmark, "instruct"), is_chat=True, source=_OURS),
             Form("plain", _text(benchmark, "plain"), is_chat=False, source=_OURS, stop=_PLAIN_STOP),
+            # For a student that was trained on such problems without another word, and knows how to end.
+            Form("bare", _text(benchmark, "bare"), is_chat=True, source=_OURS),
         )
     }
 

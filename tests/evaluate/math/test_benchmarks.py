@@ -12,11 +12,11 @@ PROBLEM = Problem("0", {"question": HOSTILE, "instruction": HOSTILE, "reference"
 @pytest.mark.parametrize("name", ["gsm8k", "math"])
 def test_forms_leave_the_problem_as_it_is(name: str) -> None:
     benchmark = MATH_BENCHMARKS[name]
-    assert list(benchmark.forms) == ["published", "instruct", "plain"]
+    assert list(benchmark.forms) == ["published", "instruct", "plain", "bare"]
     for form in benchmark.forms.values():
         before, after = form.text.split("{problem}")
         assert benchmark.render(form, PROBLEM) == before + HOSTILE + after
-        assert form.is_chat is (form.name == "instruct")
+        assert form.is_chat is (form.name in ("instruct", "bare"))
         assert form.source
         assert form.text == form.text.strip()
 
@@ -31,12 +31,13 @@ def test_the_published_form_to_the_letter(name: str) -> None:
     )
     assert benchmark.forms["published"].stop == ("Instruction:", "Instruction", "Response:", "Response")
     assert benchmark.forms["instruct"].stop == ()
+    assert benchmark.render(benchmark.forms["bare"], problem) == "2+2?"
 
 
 def test_limits_and_groups() -> None:
     assert {name: one.max_tokens for name, one in MATH_BENCHMARKS.items()} == {"gsm8k": 1024, "math": 2048}
     assert {name: tuple(one.groups) for name, one in MATH_BENCHMARKS.items()} == {
-        "gsm8k": (),
+        "gsm8k": ("level",),
         "math": ("type", "level"),
     }
 
