@@ -33,6 +33,7 @@ class Batches:
     accumulation: int
     packing: bool = True
     max_steps: int | None = None
+    max_tokens: int | None = None
 
     @property
     def steps_per_epoch(self) -> int:
@@ -40,8 +41,10 @@ class Batches:
 
     @cached_property
     def steps(self) -> int:
+        """Raises UserError when `max_tokens` leaves room for none."""
         steps = self.steps_per_epoch * self.epochs
-        return min(steps, self.max_steps) if self.max_steps else steps
+        steps = min(steps, self.max_steps) if self.max_steps else steps
+        return min(steps, self._within(self.max_tokens, steps)) if self.max_tokens else steps
 
     def __len__(self) -> int:
         """Micro-batches of all workers in the whole training."""
@@ -57,6 +60,19 @@ class Batches:
         """The numbers of one forward pass; item = (step x accumulation + pass) x workers + worker. May be empty."""
         step, place = divmod(item, self.accumulation * self.workers)
         return self._dealt(step)[place]
+
+    def _within(self, max_tokens: int, most: int) -> int:
+        """The first steps, `most` at most, that have no more tokens than that together."""
+        tokens = 0
+        for step in range(most):
+            tokens += int(self.lengths[self.examples(step)].sum())
+            if tokens > max_tokens:
+                break
+        else:
+            return most
+        if not step:
+            raise UserError(f"max_tokens={max_tokens} is less than the first step, {tokens:,} tokens. Raise it.")
+        return step
 
     def _dealt(self, step: int) -> list[np.ndarray]:
         numbers = self.examples(step)

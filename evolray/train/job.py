@@ -58,4 +58,5 @@ def plan(config: TrainConfig, lengths: np.ndarray, accumulation: int) -> Batches
         accumulation=accumulation,
         packing=config.packing,
         max_steps=config.max_steps,
+        max_tokens=config.max_tokens,
     )

@@ -102,6 +102,7 @@ def check(config: TrainConfig) -> None:
             raise UserError(f"{key}={value}: expected {', '.join(known)}.")
     least: dict[str, tuple[float | None, float]] = {
         "max_length": (config.max_length, 2), "epochs": (config.epochs, 1), "max_steps": (config.max_steps, 1),
+        "max_tokens": (config.max_tokens, 1),
         "global_batch": (config.global_batch, 1), "learning_rate": (config.learning_rate, 0),
         "warmup_steps": (config.warmup_steps, 0), "weight_decay": (config.weight_decay, 0),
         "adam_epsilon": (config.adam_epsilon, 0), "max_grad_norm": (config.max_grad_norm, 0),

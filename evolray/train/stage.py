@@ -34,7 +34,7 @@ from evolray.train.progress import Progress
 from evolray.train.sizing import GIB
 from evolray.train.sources import Source, find_sources, read
 from evolray.train.store import DATA, INDEX, read_index, write_index
-from evolray.train.student import SCRATCH, Student, describe, grow_student, make_scratch
+from evolray.train.student import SCRATCH, Student, describe, grow_student, make_scratch, written
 from evolray.train.tokenizer import dress, load_tokenizer
 from evolray.train.tokens import REJECTED, index_of, to_metadata
 from evolray.train.watching import Figures
@@ -55,9 +55,10 @@ PACKAGES = ("evolray", "torch", "transformers", "trl", "deepspeed", "peft", "ray
 # Another value would train another student. What is not here (workers, packing, micro-batches, precision) may change.
 IDENTITY = (
     "data", "model", "generations", "columns", "limit", "held_out", "chat_format", "max_length", "over_long", "epochs",
-    "max_steps", "global_batch", "learning_rate", "schedule", "warmup_steps", "weight_decay", "adam_betas",
-    "adam_epsilon", "max_grad_norm", "seed", "lora", "scratch",
+    "max_steps", "max_tokens", "global_batch", "learning_rate", "schedule", "warmup_steps", "weight_decay",
+    "adam_betas", "adam_epsilon", "max_grad_norm", "seed", "lora", "scratch",
 )  # fmt: skip
+LATER = ("max_tokens",)  # runs that were begun before there was such a setting are still the same
 
 
 def train(config: TrainConfig, *, console: Console | None = None) -> Checkpoints:
@@ -155,7 +156,7 @@ class Run:
         if not (place / "config.json").exists():
             config = self._config
             _write_aside(place, lambda aside: make_scratch(
-                config.scratch, config.max_length, _texts(self._sources), config.seed, aside
+                config.scratch, config.max_length, _texts(self._sources, config.chat_format), config.seed, aside
             ))  # fmt: skip
         return str(place)
 
@@ -316,7 +317,9 @@ def _plural(number: int, one: str, several: str = "") -> str:
 def _identity(config: TrainConfig, deepspeed: dict[str, Any] | None) -> dict[str, Any]:
     values = asdict(config)
     zero = None if deepspeed is None else deepspeed.get("zero_optimization", {}).get("stage", 0)
-    identity = {name: values[name] for name in IDENTITY}
+    identity = {name: values[name] for name in IDENTITY if name not in LATER or values[name] is not None}
+    if not config.scratch.numbers:
+        del identity["scratch"]["numbers"]
     return {**identity, "data": without_credentials(config.data), "zero_stage": zero, "stage": STAGE}
 
 
@@ -336,12 +339,11 @@ def _short_name(model: str) -> str:
     return os.path.basename(model.rstrip("/")) or model
 
 
-def _texts(sources: list[Source]) -> Iterator[str]:
-    """What the first examples say, for a tokenizer to be trained on."""
+def _texts(sources: list[Source], chat_format: str) -> Iterator[str]:
+    """The first examples as the student will read them, for a tokenizer to be trained on."""
     outcomes = (outcome for source in sources for outcome in read(source))
     examples = (outcome for outcome in outcomes if isinstance(outcome, Example))
-    for example in islice(examples, SCRATCH_EXAMPLES):
-        yield from (message["content"] for message in example.messages)
+    return written([example.messages for example in islice(examples, SCRATCH_EXAMPLES)], chat_format)
 
 
 def _write_aside(place: Path, write: Any) -> None:

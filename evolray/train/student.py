@@ -1,19 +1,25 @@
 """The student: what is known of it before training, a small one from scratch, and how a worker loads it."""
 
+import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evolray.chat import Message
 from evolray.config import LoraConfig, ScratchConfig
 from evolray.errors import UserError
+from evolray.train.tokenizer import dress, grow_embeddings
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 SCRATCH = "scratch"
 END, BEGIN_WORDS = "</s>", 256  # byte-level BPE starts from the 256 bytes
+SPACE = "\u0120"  # how byte-level BPE writes a space
+WRITTEN_AT_ONCE = 1000
+NUMBER = " ?[1-9]?[0-9]"
 
 
 @dataclass(frozen=True)
@@ -91,7 +97,7 @@ def make_scratch(config: ScratchConfig, positions: int, texts: Iterable[str], se
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    tokenizer = train_tokenizer(texts, config.vocabulary)
+    tokenizer = train_tokenizer(texts, config.vocabulary, config.numbers)
     torch.manual_seed(seed)
     shape = LlamaConfig(
         vocab_size=len(tokenizer),
@@ -110,27 +116,59 @@ def make_scratch(config: ScratchConfig, positions: int, texts: Iterable[str], se
     tokenizer.save_pretrained(target)
 
 
-def train_tokenizer(texts: Iterable[str], vocabulary: int) -> "PreTrainedTokenizerFast":
-    """Raises UserError when the vocabulary has no room for the 256 bytes and the end mark."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+def train_tokenizer(texts: Iterable[str], vocabulary: int, numbers: bool = False) -> "PreTrainedTokenizerFast":
+    """Byte-level BPE. `numbers`: 0-99 are one token each, with or without a space before them.
+
+    Raises UserError when the vocabulary has no room for what is in it whatever the texts: the 256 bytes, the end mark
+    and the numbers.
+    """
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
-    if vocabulary <= BEGIN_WORDS:
-        raise UserError(f"scratch.vocabulary={vocabulary}: expected more than the {BEGIN_WORDS} bytes it starts from.")
+    known = number_merges() if numbers else []
+    if vocabulary <= BEGIN_WORDS + len(known):
+        what = f"bytes and {len(known)} numbers" if numbers else "bytes"
+        raise UserError(f"scratch.vocabulary={vocabulary}: expected more than the {BEGIN_WORDS} {what} it starts from.")
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    words = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    apart = pre_tokenizers.Split(Regex(NUMBER), "removed")  # nothing is left to learn about them
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([apart, words]) if numbers else words
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary,
+        vocab_size=vocabulary - len(known),
         special_tokens=[END],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
+    if numbers:
+        learned = json.loads(tokenizer.to_str())["model"]
+        entries = learned["vocab"] | {a + b: len(learned["vocab"]) + place for place, (a, b) in enumerate(known)}
+        tokenizer.model = models.BPE(vocab=entries, merges=[*known, *map(tuple, learned["merges"])])
+        tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(NUMBER), "isolated"), words])
     made: PreTrainedTokenizerFast = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer, eos_token=END, pad_token=END
     )
     return made
+
+
+def written(conversations: Sequence[Sequence[Message]], chat_format: str) -> Iterator[str]:
+    """The conversations in their format, without end marks, before there is a tokenizer for them.
+
+    A tokenizer trained on contents alone would spell the format's own words letter by letter, in every example.
+    """
+    writer: Any = train_tokenizer([], BEGIN_WORDS + 1)
+    dress(writer, chat_format)
+    for start in range(0, len(conversations), WRITTEN_AT_ONCE):
+        some = [[*one] for one in conversations[start : start + WRITTEN_AT_ONCE]]
+        yield from (text.replace(END, "") for text in writer.apply_chat_template(some, tokenize=False))
+
+
+def number_merges() -> list[tuple[str, str]]:
+    """What makes one token of each number: first two digits, then a space and what follows it."""
+    digits = "0123456789"
+    pairs = [(tens, ones) for tens in digits[1:] for ones in digits]
+    return [*pairs, *((SPACE, number) for number in (*digits, *(tens + ones for tens, ones in pairs)))]
 
 
 def load_student(model: str, attention: str, dtype: Any) -> "PreTrainedModel":
@@ -176,8 +214,6 @@ def merge_adapter(base: str, adapter: Path, target: Path, dtype: Any) -> None:
 
 def grow_student(model: str, tokenizer: "PreTrainedTokenizerFast", target: Path) -> None:
     """Write the student with rows for its new tokens to the folder `target`."""
-    from evolray.train.tokenizer import grow_embeddings
-
     loaded = load_student(model, "sdpa", "auto")
     grow_embeddings(loaded, tokenizer)
     loaded.save_pretrained(target)

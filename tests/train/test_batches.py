@@ -60,6 +60,32 @@ def test_max_steps_ends_the_plan_early(max_steps: int | None, steps: int) -> Non
     assert plan(max_steps=max_steps).steps == steps
 
 
+def tokens(batches: Batches) -> int:
+    return sum(int(LENGTHS[batches.examples(step)].sum()) for step in range(batches.steps))
+
+
+def test_tokens_end_the_plan_before_they_are_exceeded() -> None:
+    """The step that would not fit is left out; the ones before it are those of the whole plan."""
+    whole = plan()
+    of_five = sum(int(LENGTHS[whole.examples(step)].sum()) for step in range(5))
+    assert [plan(max_tokens=of_five + more).steps for more in (-1, 0, 1)] == [4, 5, 5]
+    assert plan(max_tokens=of_five).examples(4).tolist() == whole.examples(4).tolist()
+    assert plan(max_tokens=of_five, max_steps=3).steps == 3
+    assert plan(max_tokens=3 * int(LENGTHS.sum())).steps == plan(max_tokens=10**9).steps == 21
+
+
+def test_plans_of_other_data_get_equal_tokens_to_within_a_step() -> None:
+    longer = plan(LENGTHS * 2, max_tokens=5000, epochs=100)
+    shorter = plan(max_tokens=5000, epochs=100)
+    assert longer.steps < shorter.steps
+    assert 5000 - 8 * 120 < tokens(shorter) <= 5000
+
+
+def test_tokens_that_no_step_fits_in_are_refused() -> None:
+    with pytest.raises(UserError, match=r"max_tokens=9 is less than the first step, \d+ tokens\. Raise it\."):
+        assert plan(max_tokens=9).steps
+
+
 def test_fewer_examples_than_a_global_batch_make_one_step() -> None:
     batches = plan(np.array([7, 9]), global_batch=64, epochs=2)
     assert (batches.steps_per_epoch, batches.steps) == (1, 2)

@@ -46,6 +46,7 @@ def test_the_defaults_pass() -> None:
         ({"max_length": 1}, "max_length=1: expected 2 or more."),
         ({"epochs": 0}, "epochs=0: expected 1 or more."),
         ({"max_steps": 0}, "max_steps=0: expected 1 or more."),
+        ({"max_tokens": 0}, "max_tokens=0: expected 1 or more."),
         ({"global_batch": 0}, "global_batch=0: expected 1 or more."),
         ({"learning_rate": -1e-5}, "learning_rate=-1e-05: expected 0 or more."),
         ({"learning_rate": float("nan")}, "learning_rate=nan: expected 0 or more."),
@@ -84,7 +85,8 @@ def test_a_value_that_cannot_work_is_named(changes: dict[str, Any], message: str
 @pytest.mark.parametrize(
     "changes",
     [
-        {"max_length": 2}, {"epochs": 1}, {"max_steps": 1}, {"global_batch": 1}, {"learning_rate": 0.0},
+        {"max_length": 2}, {"epochs": 1}, {"max_steps": 1}, {"max_tokens": 1}, {"global_batch": 1},
+        {"learning_rate": 0.0},
         {"warmup_steps": 0}, {"weight_decay": 0.0}, {"max_grad_norm": 0.0}, {"limit": 1}, {"micro_batch_tokens": 1},
         {"checkpoint_steps": 1}, {"keep_checkpoints": 1}, {"log_steps": 1}, {"log_seconds": 0.1}, {"seed": 0},
         {"held_out": 0.0}, {"held_out": 0.999}, {"adam_betas": [0.0, 0.999]}, {"lora": LoraConfig(rank=1)},

@@ -74,6 +74,13 @@ def test_a_rerun_that_would_train_something_else_is_refused(
     assert named in str(error.value) and "Choose another run=" in str(error.value)
 
 
+def test_a_run_begun_before_there_were_these_settings_is_the_same_run(config: TrainConfig) -> None:
+    before = stage._identity(config, None)
+    assert "max_tokens" not in before and "numbers" not in before["scratch"]
+    after = stage._identity(replace(config, max_tokens=5, scratch=replace(config.scratch, numbers=True)), None)
+    assert (after["max_tokens"], after["scratch"]["numbers"]) == (5, True)
+
+
 def test_until_the_examples_are_tokenised_a_setting_can_be_put_right(config: TrainConfig) -> None:
     """What an attempt that got no further left behind does not stay beside what comes next."""
     folder = open_folder(config.run)

@@ -1,12 +1,14 @@
 """What is known of a student before training, students from scratch, and what is refused before it is loaded."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from transformers import AutoConfig, AutoTokenizer
 
+from evolray.chat import Message
 from evolray.config import LoraConfig, ScratchConfig
 from evolray.errors import UserError
 from evolray.train.attention import isolates
@@ -18,6 +20,7 @@ from evolray.train.student import (
     lora,
     make_scratch,
     train_tokenizer,
+    written,
 )
 from evolray.train.tokenizer import dress, load_tokenizer
 from tests.train import small, tokenizers
@@ -143,6 +146,42 @@ def test_a_vocabulary_needs_room_for_the_bytes_and_the_end() -> None:
     with pytest.raises(UserError, match=r"scratch\.vocabulary=256: expected more than the 256 bytes"):
         train_tokenizer(TEXTS, 256)
     assert len(train_tokenizer(TEXTS, 257)) == 257
+
+
+def test_numbers_are_one_token_each_with_and_without_a_space() -> None:
+    made = train_tokenizer(TEXTS, 480, numbers=True)
+    assert len(made) == 480
+    for number in range(100):
+        for text in (f"{number}", f" {number}"):
+            assert len(made(text)["input_ids"]) == 1
+        assert made.decode(made(f"{number} - {number}")["input_ids"]) == f"{number} - {number}"
+    assert made.tokenize("1234 and 507") == ["12", "34", "Ġand", "Ġ50", "7"]
+    assert made.tokenize("-05") == ["-", "0", "5"]
+
+
+def test_numbers_survive_saving_and_are_there_without_being_in_the_data(tmp_path: Path) -> None:
+    make_scratch(replace(SCRATCH, vocabulary=450, numbers=True), 128, ["no digits here"], 7, tmp_path)
+    loaded = load_tokenizer(str(tmp_path))
+    assert loaded.tokenize("It is 37.")[-2:] == ["Ġ37", "."]
+    assert loaded.decode(loaded("x = 99, 漢字")["input_ids"]) == "x = 99, 漢字"
+    assert loaded.convert_tokens_to_ids("</s>") == loaded.eos_token_id == loaded("</s>")["input_ids"][0]
+
+
+def test_a_vocabulary_needs_room_for_the_numbers_too() -> None:
+    message = r"scratch\.vocabulary=446: expected more than the 256 bytes and 190 numbers"
+    with pytest.raises(UserError, match=message):
+        train_tokenizer(TEXTS, 446, numbers=True)
+    assert len(train_tokenizer(TEXTS, 447, numbers=True)) == 447
+
+
+def test_what_a_tokenizer_is_trained_on_holds_the_formats_words() -> None:
+    said = [
+        [Message(role="user", content=f"Name {n}."), Message(role="assistant", content="Oak.")] for n in range(2500)
+    ]
+    texts = [*written(said, "freeform")]
+    assert texts[0] == "Name 0.\n\n### Response:Oak." and texts[-1] == "Name 2499.\n\n### Response:Oak."
+    assert len(texts) == 2500
+    assert "Ġinstruction" in train_tokenizer(written(said, "alpaca"), 2000).get_vocab()
 
 
 # --- loading and changing ---
