@@ -13,8 +13,8 @@ STAGE = "campaign"
 
 @dataclass
 class CampaignManifest:
-    """`status`: running, complete, interrupted, out_of_budget or stopped (`message` says why, and so does a complete one:
-    which rule ended it). `working_on`: the rounds that are being made.
+    """`status`: running, complete, interrupted, out_of_budget or stopped; `message` says why, also why a complete one
+    did not go on. `working_on`: the rounds that are being made.
 
     `rounds`, by number, of those that have a score:
 
@@ -30,7 +30,7 @@ class CampaignManifest:
         calls, tokens, cost             what this round added, teacher, judges and evaluation together
         seconds                         by stage
 
-    `best`: round, score, low, high, student, step; empty until there is a score. `teacher` and `model`: who taught whom.
+    `best`: round, score, low, high, student, step; empty until there is a score. `teacher` taught `model`.
     `calls`, `tokens` and `cost` add up over all rounds, `seconds` over reruns. `weights`: of operators by generation.
     """
 

@@ -24,7 +24,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Decision:
-    """`best`: the round to keep, None before there is a score. `fallen`: the rounds whose score fell. `why`: for people."""
+    """`best`: the round to keep, None before there is a score. `fallen`: those whose score fell. `why`: for people."""
 
     goes_on: bool
     why: str

@@ -47,11 +47,11 @@ def _score(name: str, entry: Mapping[str, Any]) -> Score:
     factor = FACTORS.get(unit)
     if factor is None:
         raise UserError(
-            f"evaluate.benchmarks: {name} gives {entry.get('metric') or 'a number'}, which is no score out of so many; a "
-            "campaign needs benchmarks with percentages or points of 10. Choose another run= without it."
+            f"evaluate.benchmarks: {name} gives {entry.get('metric') or 'a number'}, which is no score out of so many; "
+            "a campaign needs benchmarks with percentages or points of 10. Choose another run= without it."
         )
     if value is None:
-        raise UserError(f"evaluate.benchmarks: {name} has no score: nothing of it could be graded. See its scores.json.")
+        raise UserError(f"evaluate.benchmarks: {name} has no score: nothing could be graded. See its scores.json.")
     low, high = entry.get("low"), entry.get("high")
     return Score(factor * value, None if low is None else factor * low, None if high is None else factor * high)
 

@@ -1,6 +1,6 @@
 """A round as steps: one evolve, refine, train and evaluate each, which go on from what the steps before left on disk.
 
-    pool/                   one pool for all rounds: round r adds generation r, and nothing that was answered is asked again
+    pool/                   one pool for all rounds: round r adds generation r, and asks nothing again that was answered
     rounds/<r>/mix          what is left of generations 0 to r: each round is merged with all before and with the seeds
     rounds/<r>/student      the same model, trained anew on that mix
     rounds/<r>/dev          its best checkpoint on the development sets
