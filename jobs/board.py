@@ -2,7 +2,8 @@
 
     ray job submit --working-dir . -- python jobs/board.py results=[/runs] output=/runs/board
 
-Where the cluster checks tokens, as Ray does by default, submit with RAY_AUTH_MODE=token and RAY_AUTH_TOKEN set.
+Arguments arrive as they are typed: quote them once, for your own shell. Where the cluster checks tokens, as Ray does by
+default, submit with RAY_AUTH_MODE=token and RAY_AUTH_TOKEN set.
 """
 
 import sys

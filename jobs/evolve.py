@@ -3,9 +3,9 @@
     ray job submit --working-dir . -- python jobs/evolve.py conf/demo/open.yaml run=/tmp/evolray/demo-open
 
 The job works in a copy of the folder it is submitted from, so `run` is an absolute path, on storage that every node
-sees, or a URL such as s3://bucket/run. Ray joins the arguments and hands them to a shell: values with spaces, quotes or
-dollar signs belong in the YAML. The keys of endpoints are environment variables of the cluster, not arguments.
-Where the cluster checks tokens, as Ray does by default, submit with RAY_AUTH_MODE=token and RAY_AUTH_TOKEN set.
+sees, or a URL such as s3://bucket/run. Arguments arrive as they are typed: quote them once, for your own shell. The
+keys of endpoints are environment variables of the cluster, not arguments, which the dashboard shows. Where the cluster
+checks tokens, as Ray does by default, submit with RAY_AUTH_MODE=token and RAY_AUTH_TOKEN set.
 """
 
 import sys

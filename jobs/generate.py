@@ -3,9 +3,8 @@
     ray job submit --working-dir . -- python jobs/generate.py conf/generate/wizardlm.yaml model=/runs/7b run=/runs/a
 
 `data` and `output` come on top. The job works in a copy of the folder it is submitted from, so all paths are absolute,
-on storage that every node sees, or URLs. Ray joins the arguments and hands them to a shell: values with spaces, quotes
-or dollar signs belong in a YAML. Where the cluster checks tokens, as Ray does by default, submit with
-RAY_AUTH_MODE=token and RAY_AUTH_TOKEN set.
+on storage that every node sees, or URLs. Arguments arrive as they are typed: quote them once, for your own shell. Where
+the cluster checks tokens, as Ray does by default, submit with RAY_AUTH_MODE=token and RAY_AUTH_TOKEN set.
 """
 
 import sys

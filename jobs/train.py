@@ -3,9 +3,9 @@
     ray job submit --working-dir . -- python jobs/train.py conf/train/tiny.yaml data=/tmp/evolray/open run=/tmp/tiny
 
 The job works in a copy of the folder it is submitted from, so `run` is an absolute path, on storage that every node
-sees, or a URL such as s3://bucket/run; the same holds for `data` and `model`. Ray joins the arguments and hands them to
-a shell: values with spaces, quotes or dollar signs belong in the YAML. Where the cluster checks tokens, as Ray does by
-default, submit with RAY_AUTH_MODE=token and RAY_AUTH_TOKEN set.
+sees, or a URL such as s3://bucket/run; the same holds for `data` and `model`. Arguments arrive as they are typed: quote
+them once, for your own shell. Where the cluster checks tokens, as Ray does by default, submit with RAY_AUTH_MODE=token
+and RAY_AUTH_TOKEN set.
 """
 
 import sys
