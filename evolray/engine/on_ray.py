@@ -21,6 +21,7 @@ import ray
 from ray.util.metrics import Counter, Gauge
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from evolray.cluster import metrics
 from evolray.cluster.shards.on_ray import Consumer, last_line, over_shards
 from evolray.cluster.terminal import interrupted_by_sigterm, without_known_noise
 from evolray.config import EngineConfig
@@ -54,7 +55,7 @@ def run_shards(
     `show` is called about twice a second. KeyboardInterrupt stops the run, within `STOP_SECONDS`.
     """
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    actor = CoordinatorActor.options(scheduling_strategy=here).remote(coordinator)  # type: ignore[attr-defined]
+    actor = CoordinatorActor.options(scheduling_strategy=here).remote(coordinator, folder.url)  # type: ignore[attr-defined]
     actor.entrust.remote(_keys(work))
     finished: dict[int, Accounts] = {}
 
@@ -137,8 +138,8 @@ def _fetch_keys(coordinator: Any) -> dict[str, str]:
 
 @ray.remote(num_cpus=0)
 class CoordinatorActor:
-    def __init__(self, coordinator: Coordinator) -> None:
-        self._coordinator, self._metrics = coordinator, Metrics()
+    def __init__(self, coordinator: Coordinator, run: str) -> None:
+        self._coordinator, self._metrics = coordinator, Metrics(run)
         self._keys: dict[str, str] | None = None
 
     def entrust(self, keys: dict[str, str]) -> None:
@@ -168,19 +169,16 @@ class CoordinatorActor:
 
 
 class Metrics:
-    """The run's figures as Ray metrics; Ray exports them to Prometheus with the prefix ray_."""
+    """The figures of the run as Ray metrics."""
 
-    def __init__(self) -> None:
-        self._calls = Counter("evolray_calls", "Answered calls.", ("purpose",))
-        self._tokens = Counter("evolray_tokens", "Tokens of answered calls.", ("purpose", "side"))
-        self._cost = Counter("evolray_cost", "Cost of answered calls at the config's prices.")
-        self._outcomes = Counter(
-            "evolray_outcomes", "What became of what was asked about.", ("generation", "fate", "reason")
-        )
-        self._refused = Counter("evolray_refused_calls", "Calls that an endpoint refused (HTTP 429).", ("endpoint",))
-        self._in_flight = Gauge("evolray_calls_in_flight", "Calls in flight.", ("endpoint",))
+    def __init__(self, run: str) -> None:
+        self._calls, self._tokens = Counter(*metrics.CALLS.arguments), Counter(*metrics.TOKENS.arguments)
+        self._cost, self._outcomes = Counter(*metrics.COST.arguments), Counter(*metrics.OUTCOMES.arguments)
+        self._refused = Counter(*metrics.REFUSED_CALLS.arguments)
+        self._in_flight = Gauge(*metrics.CALLS_IN_FLIGHT.arguments)
+        self._limit = Gauge(*metrics.CALLS_IN_FLIGHT_LIMIT.arguments)
+        self._run = {"run": run}
         self._gathered, self._refusals, self._recorded = Accounts(), Tally[str](), 0.0
-        self._limit = Gauge("evolray_calls_in_flight_limit", "The limit of calls in flight.", ("endpoint",))
 
     def observe(self, report: Report, coordinator: Coordinator) -> None:
         """Gathers reports and hands them on once a second, since every recorded value costs Ray some CPU."""
@@ -193,19 +191,21 @@ class Metrics:
     def _record(self, coordinator: Coordinator) -> None:
         gathered, self._gathered, self._recorded = self._gathered, Accounts(), time.monotonic()
         for purpose, usage in gathered.usage.items():
-            self._calls.inc(usage.calls, {"purpose": purpose})
+            self._calls.inc(usage.calls, {**self._run, "purpose": purpose})
             for side, tokens in (("prompt", usage.prompt_tokens), ("completion", usage.completion_tokens)):
                 if tokens:
-                    self._tokens.inc(tokens, {"purpose": purpose, "side": side})
+                    self._tokens.inc(tokens, {**self._run, "purpose": purpose, "side": side})
         if cost := coordinator.cost(gathered.usage):
-            self._cost.inc(cost)
-        for (generation, _, fate, reason), number in gathered.outcomes.items():
-            self._outcomes.inc(number, {"generation": str(generation), "fate": fate, "reason": reason})
+            self._cost.inc(cost, self._run)
+        for (generation, operator, fate, reason), number in gathered.outcomes.items():
+            tags = {"generation": str(generation), "operator": operator, "fate": fate, "reason": reason}
+            self._outcomes.inc(number, {**self._run, **tags})
         for group in coordinator.groups:
+            tags = {**self._run, "endpoint": group}
             if refused := self._refusals.pop(group, 0):
-                self._refused.inc(refused, {"endpoint": group})
-            self._in_flight.set(coordinator.in_flight(group), {"endpoint": group})
-            self._limit.set(coordinator.limit(group), {"endpoint": group})
+                self._refused.inc(refused, tags)
+            self._in_flight.set(coordinator.in_flight(group), tags)
+            self._limit.set(coordinator.limit(group), tags)
 
 
 def _not_seen(url: str) -> str:

@@ -14,6 +14,7 @@ import ray
 from ray.exceptions import RayActorError, RayTaskError
 from ray.util.metrics import Counter
 
+from evolray.cluster import metrics
 from evolray.cluster.shards.on_ray import last_line
 from evolray.cluster.terminal import interrupted_by_sigterm
 from evolray.errors import EvolrayError, Interrupted
@@ -121,7 +122,7 @@ class GradingActor:
         self, folder: Folder, assignments: dict[str, Assignment], problems: Mapping[str, Sequence[Problem]]
     ) -> None:
         self._desk = Desk(folder, assignments, problems)
-        self._graded = Counter("evolray_graded", "Graded samples.", ("benchmark", "outcome"))
+        self._run, self._graded = folder.url, Counter(*metrics.GRADED.arguments)
 
     def ready(self) -> tuple[int, int]:
         return 0, 0
@@ -130,5 +131,6 @@ class GradingActor:
         """How many samples the shard has, and how many of them passed."""
         rows = self._desk.grade_shard(shard)
         for row in rows:
-            self._graded.inc(1, {"benchmark": row.id.partition("/")[0], "outcome": row.outcome})
+            tags = {"run": self._run, "benchmark": row.id.partition("/")[0], "outcome": row.outcome}
+            self._graded.inc(1, tags)
         return len(rows), sum(row.outcome == "passed" for row in rows)

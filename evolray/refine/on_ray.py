@@ -12,6 +12,7 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 from ray.util.metrics import Counter
 
+from evolray.cluster import metrics
 from evolray.cluster.shards.on_ray import last_line
 from evolray.cluster.terminal import interrupted_by_sigterm
 from evolray.errors import EvolrayError, Interrupted
@@ -37,7 +38,7 @@ def run_step(
     shards that are finished by then stay.
     """
     at_once = workers or num_cores()
-    metric = Counter("evolray_refined_shards", "Shards (or units) of refining that are finished.", ("step",))
+    metric = Counter(*metrics.REFINED_SHARDS.arguments)
     todo, running = list(reversed(shards)), dict[Any, int]()
     with _interruptible(running):
         arguments = ray.put(step), folder
@@ -49,7 +50,7 @@ def run_step(
             for promise in done:
                 shard = running.pop(promise)
                 finished(shard, _counts(promise, shard))
-                metric.inc(1, {"step": name})
+                metric.inc(1, {"run": folder.url, "step": name})
             show()
 
 

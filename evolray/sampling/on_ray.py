@@ -13,8 +13,10 @@ from typing import Any
 
 import numpy as np
 import ray
+from ray.util.metrics import Gauge
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from evolray.cluster import metrics
 from evolray.cluster.machine import Machine
 from evolray.cluster.on_ray import cluster, find_machine, with_cpus
 from evolray.cluster.shards.on_ray import Consumer, last_line, over_shards
@@ -63,7 +65,7 @@ def run_shards(
         number = min(workers.number, len(shards))
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         board = BoardActor.options(scheduling_strategy=here).remote(  # type: ignore[attr-defined]
-            Board(number, workers.max_failures, earlier)
+            Board(number, workers.max_failures, earlier), orders.folder.url
         )
         finished: set[int] = set()
 
@@ -108,8 +110,9 @@ def _raise_why(missing: set[int], consumer: Consumer, stop: Stop | None) -> None
 
 @ray.remote(num_cpus=0)
 class BoardActor:
-    def __init__(self, board: Board) -> None:
-        self._board = board
+    def __init__(self, board: Board, run: str) -> None:
+        self._board, self._run = board, run
+        self._samples, self._tokens = Gauge(*metrics.SAMPLES.arguments), Gauge(*metrics.SAMPLE_TOKENS.arguments)
 
     def enter(self) -> bool:
         return self._board.enter()
@@ -127,7 +130,12 @@ class BoardActor:
         return self._board.stopped
 
     def sampling(self) -> Sampling:
-        return self._board.sampling(time.monotonic())
+        sampling = self._board.sampling(time.monotonic())
+        for fate, number in (("answered", sampling.sampled), ("failed", sampling.failed)):
+            self._samples.set(number, {"run": self._run, "fate": fate})
+        for side, tokens in (("prompt", sampling.prompt_tokens), ("completion", sampling.completion_tokens)):
+            self._tokens.set(tokens, {"run": self._run, "side": side})
+        return sampling
 
 
 class Shards:

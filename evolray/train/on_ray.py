@@ -25,6 +25,7 @@ from pyarrow import fs
 from ray.util.metrics import Gauge
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from evolray.cluster import metrics
 from evolray.config import TrainConfig
 from evolray.errors import EvolrayError, Interrupted, UserError
 from evolray.pool.layout import open_folder
@@ -122,7 +123,8 @@ def fit(job: Job, show: Callable[[Figures], None]) -> Outcome:
     """
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     # One of its threads runs Ray Train, the others answer.
-    board = Board.options(scheduling_strategy=here, max_concurrency=8).remote()  # type: ignore[attr-defined]
+    run = open_folder(job.config.run).url
+    board = Board.options(scheduling_strategy=here, max_concurrency=8).remote(run)  # type: ignore[attr-defined]
     training = board.fit.remote(job)
     try:
         try:
@@ -222,14 +224,14 @@ class Board:
     stop what hangs.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, run: str) -> None:
         self._starts = 0
         self._figures: Figures | None = None
         self._failure = ""
         self._failures: set[tuple[int, str, int]] = set()
         self._hopeless: EvolrayError | None = None
         self._stopped = False
-        self._gauges: dict[str, Gauge] = {}
+        self._run, self._gauges = {"run": run}, dict[str, Gauge]()
 
     def fit(self, job: Job) -> Outcome | EvolrayError:
         """An error is returned, as Ray would wrap one that is raised."""
@@ -262,8 +264,9 @@ class Board:
         self._figures = replace(figures, **known)
         for name, value in asdict(figures).items():
             if value is not None:
-                gauge = self._gauges.setdefault(name, Gauge(f"evolray_train_{name}", DESCRIPTIONS.get(name, name)))
-                gauge.set(value)
+                if name not in self._gauges:
+                    self._gauges[name] = Gauge(*metrics.TRAIN[name].arguments)
+                self._gauges[name].set(value, self._run)
         return self._stopped
 
     def state(self) -> State:
@@ -313,17 +316,6 @@ def forget_notes(run: str) -> None:
     storage = _storage(run)
     with suppress(OSError):
         storage.get("storage_filesystem", fs.LocalFileSystem()).delete_dir(storage["storage_path"])
-
-
-DESCRIPTIONS = {
-    "loss": "Mean loss over the trained tokens of the last optimizer steps.",
-    "held_out_loss": "Mean loss over the trained tokens of the held-out examples.",
-    "tokens_per_second": "Tokens trained on per second, by all workers, padding left out.",
-    "mfu": "Model FLOPs utilisation, from 0 to 1.",
-    "memory_bytes": "Most memory that rank 0's device has held.",
-    "padding": "Share of computed tokens that are padding.",
-    "seconds_left": "Estimated seconds to the end.",
-}
 
 
 def _root(error: BaseException) -> BaseException:
