@@ -4,7 +4,7 @@ A generation is a bandit with one arm per operator, of which thousands are pulle
 
     acceptance   a_k = (kept_k + 1) / (asked_k + 2), over all rounds so far: the mean of what Thompson sampling holds of
                  an arm that pays or does not (Beta(1, 1) before anything was seen; Russo et al., "A Tutorial on
-                 Thompson Sampling", 2018, section 3). Calls about instructions that are then eliminated are paid for nothing.
+                 Thompson Sampling", 2018, section 3). Calls about what is then eliminated are paid for nothing.
     help         h_k = sum over rounds of share_k x change, where share_k is the operator's share of the round's new
                  records and change how many points the score on the development set rose (or fell: then below 0). A
                  round has one score for all arms, so each gets of it in proportion to its part.
