@@ -53,7 +53,7 @@ def view(title: str, entries: Sequence[Entry], said: Callable[[Entry], str]) -> 
         record = entry.record
         state = _state(entry)
         took = duration(record.seconds) if record.attempts else ""
-        words = said(entry) if record.state == "running" else record.message.partition("\n")[0]
+        words = said(entry) if record.state == "running" else _why(entry)
         rows.add_row(Text(record.name), Text(state, style=STYLES[record.state]), took, Text(words, style="dim"))
     return Group(*([Text(title, style="bold")] if title else []), rows)
 
@@ -67,6 +67,13 @@ def line(entries: Sequence[Entry], said: Callable[[Entry], str]) -> str:
 
 def _running(entry: Entry, said: str) -> str:
     return f"{entry.record.name} {_state(entry)} for {duration(entry.record.seconds)}{f': {said}' if said else ''}"
+
+
+def _why(entry: Entry) -> str:
+    """What became of a step that failed, or that waits for another try."""
+    record = entry.record
+    message = record.attempts[-1].message if record.state in ("failed", "waiting") and record.attempts else ""
+    return message.partition("\n")[0]
 
 
 def _state(entry: Entry) -> str:

@@ -27,7 +27,7 @@ logger = logging.getLogger("evolray")
 
 OpenServer = Callable[[Folder, str, JobsConfig], AbstractContextManager[Server]]
 
-POLL_SECONDS = 1.0
+POLL_SECONDS = 0.5
 STOP_SECONDS = 20.0  # Ray gives a job three to end by itself
 WITH_LOG, LOG_LINES = 3, 8  # failed steps of which the error shows the end of the log, and how much of it
 ERRORS = {kind.exit_code: kind for kind in (UserError, EndpointError, BudgetError)}
