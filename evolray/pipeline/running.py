@@ -112,10 +112,8 @@ class Pipeline:
             if number < WITH_LOG:
                 lines += [f"    {line}" for line in self._records.log_end(name, LOG_LINES)]
         kind = ERRORS.get(failed[0].record.exit_code or 0, EvolrayError)
-        again = (
-            "the same command goes on" if kind in ERRORS.values() else "the same command with jobs.retry_failed=true"
-        )
-        lines.append(f"Once the cause is gone, {again}.")
+        again = " with jobs.retry_failed=true" if kind is EvolrayError else ""
+        lines.append(f"Once the cause is gone, the same command{again} goes on from here.")
         return kind("\n".join(lines))
 
 
