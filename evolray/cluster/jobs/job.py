@@ -30,3 +30,19 @@ class Job:
     is_pending: bool = False
     exit_code: int | None = None
     message: str = ""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A job as a server lists it. `state`: pending, running, stopped, succeeded or failed; times in seconds since 1970.
+
+    `message` says how it ended; `command` is what its shell was given.
+    """
+
+    id: str
+    state: str
+    command: str
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    started: float | None = None
+    ended: float | None = None
+    message: str = ""

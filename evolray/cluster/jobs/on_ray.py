@@ -26,7 +26,7 @@ import ray
 from ray.exceptions import AuthenticationError
 from ray.job_submission import JobStatus, JobSubmissionClient
 
-from evolray.cluster.jobs.job import Job, Request
+from evolray.cluster.jobs.job import Job, Listed, Request
 from evolray.cluster.jobs.own_ray import own_ray
 from evolray.cluster.on_ray import RAY_SETTINGS
 from evolray.errors import EvolrayError, UserError
@@ -49,7 +49,7 @@ def job_server(address: str | None) -> Iterator["JobServer"]:
             # Said to the jobs, since Ray has them take any cluster that runs on their node.
             ray_address = ray.get_runtime_context().gcs_address
             client = _connect(None, ray_address)
-        elif cluster := _cluster_address():
+        elif cluster := cluster_address():
             client = _connect(None, cluster)
         else:
             own = stack.enter_context(own_ray(RAY_SETTINGS))
@@ -103,6 +103,24 @@ class JobServer:
         except (RuntimeError, OSError) as error:
             return f"(its log cannot be had: {_first_line(error)})"
 
+    def all(self) -> list[Listed]:
+        """Every job that was submitted to this server, and that it still knows of; the oldest first."""
+        found = self._patiently(self._client.list_jobs)
+        listed = [
+            Listed(
+                id=one.submission_id,
+                state=str(one.status.value).lower(),
+                command=one.entrypoint,
+                metadata=one.metadata or {},
+                started=one.start_time / 1000 if one.start_time else None,
+                ended=one.end_time / 1000 if one.end_time else None,
+                message=_ending(one.status, one.driver_exit_code, one.message or ""),
+            )
+            for one in found
+            if one.submission_id
+        ]
+        return sorted(listed, key=lambda one: one.started or 0.0)
+
     def _look(self, job: str) -> Job | None:
         try:
             found = self._client.get_job_info(job)
@@ -140,7 +158,7 @@ class JobServer:
                 time.sleep(PAUSE_SECONDS)
 
 
-def _cluster_address() -> str | None:
+def cluster_address() -> str | None:
     """Where `ray.init` would connect to: RAY_ADDRESS, or what the last `ray start` on this machine has left, if it
     still runs."""
     if (address := os.environ.get("RAY_ADDRESS")) and address != "local":
