@@ -1,0 +1,1 @@
+"""The figures of an ablation, one per file."""
