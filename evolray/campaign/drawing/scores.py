@@ -21,7 +21,6 @@ from evolray.report.drawing.style import (
     plain,
     shorten,
 )  # fmt: skip
-from evolray.report.texts import one_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,7 +28,8 @@ if TYPE_CHECKING:
 
 TITLE = "Development score by round"
 LETTERS = 100  # of a line below the title
-MOST_ROUNDS = 9  # whose labels have room for the size of the mix
+MOST_WIDE = 6  # rounds whose labels have room for the size of the mix
+MOST_NUMBERS = 12  # rounds whose scores have room beside their dots
 MOST_BENCHMARKS = 6
 PADDING = 0.14  # of what the scores span, above and below them
 
@@ -112,6 +112,8 @@ def _draw_rounds(ax: "Axes", rounds: Sequence[Round], best: object) -> None:
         if number == best:
             ax.plot(number, score, marker="o", markersize=15, fillstyle="none", markeredgecolor=color,
                     markeredgewidth=1.5, linestyle="none")  # fmt: skip
+        if len(rounds) > MOST_NUMBERS and number not in (best, numbers[-1]):
+            continue
         rises = at + 1 < len(scores) and scores[at + 1] > score  # the line leaves room on one side
         ax.annotate(f"{score:.1f}{'  best' if number == best else ''}", (number, score), (10, -15 if rises else 7),
                     textcoords="offset points", fontweight="bold" if number == best else "normal", color=INK,
@@ -126,13 +128,16 @@ def _scale(ax: "Axes", rounds: Sequence[Round]) -> None:
     room = max(PADDING * (most - least), 1.0)
     ax.set_ylim(max(least - room, -1.5), min(most + room, 103))
     ax.set_xlim(numbers[0] - 0.4, numbers[-1] + 0.6)
-    ax.set_xticks(numbers, [_label(one, has_size=len(rounds) <= MOST_ROUNDS) for one in rounds])
+    if len(rounds) <= MOST_WIDE:
+        ax.set_xticks(numbers, [_label(one) for one in rounds])
+    else:
+        ax.set_xticks(numbers, [str(number or "seeds") for number in numbers])
+        ax.set_xlabel("round")
     ax.set_ylabel("score, %, 95 % intervals")
     plain(ax, grid="y")
     ax.tick_params(axis="y", labelcolor=SOFT)
 
 
-def _label(one: Round, has_size: bool) -> str:
-    name = "seeds\nalone" if one["round"] == 0 and not has_size else name_of(one)
+def _label(one: Round) -> str:
     records = one.get("mix", {}).get("records")
-    return f"{name}\n{one_line(compact(records), 20)} records" if records and has_size else name
+    return f"{name_of(one)}\n{compact(records)} records" if records else name_of(one)
