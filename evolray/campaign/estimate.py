@@ -26,7 +26,7 @@ UNASKED = {"refine": ["judging.difficulty=false", "judging.skills=false"]}
 MADE_UP = {
     "evolve": ["generations=1"],
     "refine": ["contamination.sandbox.unsafe=true"],
-    "evaluate": ["model=null", "endpoint.kind=simulated", "execution.unsafe=true"],
+    "evaluate": ["model=null", "endpoint.kind=simulated", "endpoint.model=student", "execution.unsafe=true"],
 }
 
 
