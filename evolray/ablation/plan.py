@@ -4,7 +4,8 @@
 
 The mix of the seeds alone is the seed file, refined: all of its entries, with responses of their own
 (`evolve.seeds.limit` bounds what evolves, not this mix). With `evolve.seeds.respond=anew` the teacher answers the
-seeds, too, and that mix is generation 0 of the pool. Every other mix is drawn evenly from the generations up to its own.
+seeds, too, and that mix is generation 0 of the pool. Every other mix is drawn evenly from the generations up to its
+own.
 """
 
 from collections.abc import Mapping
@@ -34,6 +35,7 @@ from evolray.records import Seed
 C = TypeVar("C")
 
 KEPT_CHECKPOINTS = 1_000  # all there will be: each of them is evaluated
+MANY_EPOCHS = 1_000  # where `tokens` ends the training
 # Settings of refine that change nothing about a mix: how fast it goes, what it costs.
 PACE = (
     "run", "data", "engine", "budget", "workers", "memory_mb", "shard_size", "dry_run", "judge.base_url",
@@ -146,9 +148,10 @@ class Plan:
         own: dict[str, Any] = {
             "run": self._place(names.student_folder(generations)), "data": self._place(names.mix_folder(generations)),
         }  # fmt: skip
+        usual: dict[str, Any] = {"keep_checkpoints": KEPT_CHECKPOINTS}
         if self.config.tokens is not None:
-            own["max_tokens"] = self.config.tokens
-        return _make(TrainConfig, "train", {"keep_checkpoints": KEPT_CHECKPOINTS, **self.config.train}, own)
+            own["max_tokens"], usual["epochs"] = self.config.tokens, MANY_EPOCHS
+        return _make(TrainConfig, "train", {**usual, **self.config.train}, own)
 
     def _sweep(self) -> SweepConfig:
         jobs = self.config.jobs

@@ -23,9 +23,9 @@ SIMULATED = (
     "would give."
 )
 ARITHMETIC = (
-    "The teacher was the simulated one: what it taught is arithmetic by rule and nothing else. The scores show coverage "
-    "of difficulty, since a student of the seeds alone has never seen a problem of a second step; they do not show "
-    "better reasoning, and say nothing about what a real teacher would give."
+    "The teacher was the simulated one: what it taught is arithmetic by rule and nothing else. The scores show "
+    "coverage of difficulty, since a student of the seeds alone has never seen a problem of a second step; they do not "
+    "show better reasoning, and say nothing about what a real teacher would give."
 )
 MOST_CHARS = 200
 
