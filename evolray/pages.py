@@ -20,5 +20,5 @@ def write_page(config: ReportConfig) -> str:
         return reporting.report(config)
     if config.output is not None:
         raise UserError(f"output={config.output}: the page of a run of {stage} is report.html in its run directory.")
-    written: str = import_module(f"evolray.{stage}.page").write_page(folder)
+    written: str = import_module(f"evolray.{stage}.page.writing").write_page(folder)
     return written
