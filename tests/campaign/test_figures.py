@@ -122,3 +122,10 @@ def test_names_of_models_are_no_formulas() -> None:
     odd = campaign(message="a $x$ and a\nline of its own" + "!" * 500)
     odd.rounds[0]["benchmarks"][0]["title"] = "$\\frac{"
     assert to_png(figure(odd))[:4] == b"\x89PNG"
+
+
+def test_the_axis_ends_with_what_scores_can_be() -> None:
+    low = figure(campaign(rounds=[round_of(1, 0.0, low=0.0, high=6.0)], best={"round": 1}))
+    high = figure(campaign(rounds=[round_of(1, 100.0, low=93.0, high=100.0)], best={"round": 1}))
+    assert min(low.axes[0].get_yticks()) == 0
+    assert max(high.axes[0].get_yticks()) == 100

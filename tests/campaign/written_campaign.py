@@ -32,7 +32,8 @@ def round_of(number: int, score: float, **changes: Any) -> dict[str, Any]:
         "generation": generation if number else {},
         "operators": {name: {"asked": 30, "kept": 20 + at + number} for at, name in enumerate(OPERATORS)}
         if number else {},
-        "mix": {"records": 1000 * (number + 1), "tokens": 120_000 * (number + 1), "dropped": {"near_duplicate": 7}},
+        "mix": {"records": 1000 * (number + 1), "tokens": 120_000 * (number + 1),
+                "dropped": {"near_duplicate": 7, "generation": 50}},
         "training": {"examples": 1000 * (number + 1), "tokens": 150_000 * (number + 1), "trained_tokens": 90_000,
                      "steps": 48 * (number + 1), "loss": 1.5 - number / 10, "held_out_loss": None},
         "student": f"/runs/coder/rounds/{number}/student", "step": 48 * (number + 1),

@@ -126,7 +126,8 @@ def _scale(ax: "Axes", rounds: Sequence[Round]) -> None:
     lows, highs = zip(*map(bounds, rounds), strict=True)
     least, most = min(*lows, *singles, 100.0), max(*highs, *singles, 0.0)
     room = max(PADDING * (most - least), 1.0)
-    ax.set_ylim(max(least - room, -1.5), min(most + room, 103))
+    ax.set_ylim(max(least - room, -room / 2), min(most + room, 100 + room / 2))
+    ax.set_yticks([tick for tick in ax.get_yticks() if 0 <= tick <= 100 and least - room <= tick <= most + room])
     ax.set_xlim(numbers[0] - 0.4, numbers[-1] + 0.6)
     if len(rounds) <= MOST_WIDE:
         ax.set_xticks(numbers, [_label(one) for one in rounds])

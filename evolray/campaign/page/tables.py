@@ -13,6 +13,7 @@ from evolray.report.texts import one_line
 
 NONE = "–"
 MOST_CHARS = 300
+LATER = "generation"  # what refine calls records of generations that a round leaves to later ones
 STAGES = ("evolve", "refine", "train", "evaluate")
 
 Rounds = Sequence[Mapping[str, Any]]
@@ -79,7 +80,7 @@ def trainings(rounds: Rounds) -> list[Table]:
     cells = []
     for one in rounds:
         mix, training = one.get("mix", {}), one.get("training", {})
-        dropped = sum(number for number in mix.get("dropped", {}).values() if isinstance(number, int))
+        dropped = sum(number for reason, number in mix.get("dropped", {}).items() if reason != LATER)
         losses = [training.get(name) for name in ("loss", "held_out_loss")]
         cells.append([
             name_of(one), _whole(mix.get("records")), whole(dropped), _whole(training.get("examples")),
@@ -97,7 +98,7 @@ def cost(manifest: CampaignManifest) -> list[Table]:
     every = {"calls": manifest.calls, "tokens": manifest.tokens, "cost": manifest.cost}
     spent = [[name_of(one), *_spent(one)] for one in rounds] + [["all", *_spent(every)]]
     columns = ["round", "calls", "prompt tokens", "completion tokens", "cost"]
-    caption = "What each round added: calls of teacher and judges, their tokens, and cost at the config's prices."
+    caption = "What each round added: calls of teacher and judges, tokens (the evaluated student's, too), cost."
     seconds = {stage: sum(one.get("seconds", {}).get(stage, 0.0) for one in rounds) for stage in STAGES}
     took = [[name_of(one), *_times(one.get("seconds", {}))] for one in rounds] + [["all", *_times(seconds)]]
     return [
