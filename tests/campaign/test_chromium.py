@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from evolray.campaign.page import write_page
+from evolray.campaign.page.writing import write_page
 from evolray.pool.layout import open_folder
 from tests.campaign.written_campaign import learned, step, write
 

@@ -8,7 +8,7 @@ import pytest
 
 from evolray import pages
 from evolray.campaign.manifest import CampaignManifest
-from evolray.campaign.page import write_page
+from evolray.campaign.page.writing import write_page
 from evolray.config import ReportConfig
 from evolray.errors import UserError
 from evolray.pipeline.records import Attempt, StepRecord
