@@ -1,7 +1,7 @@
 """All metrics by name. Ray exports them to Prometheus, with `ray_` before the name and `_total` behind a counter's.
 
-The names are stable. `run` is the run directory of the stage, without credentials: that of a campaign's third training
-is .../rounds/3/student. Ray adds labels of its own, among them SessionName, the node's and the worker's.
+The names are stable. `run` is the run directory of the stage, without credentials: that of the training in a
+campaign's third round is .../rounds/3/student. Ray adds labels of its own: of its session, the node and the worker.
 """
 
 from typing import Literal, NamedTuple
