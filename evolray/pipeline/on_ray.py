@@ -68,5 +68,5 @@ class StepServer:
 
 
 def _options(url: str) -> str:
-    kept = [(key, value) for key, value in parse_qsl(urlsplit(url).query) if key in OPTIONS]
+    kept = [(key, value) for key, value in parse_qsl(urlsplit(url).query) if key in OPTIONS and "@" not in value]
     return f"?{urlencode(kept)}" if kept else ""

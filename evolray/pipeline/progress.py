@@ -21,12 +21,11 @@ class Progress(Display):
     def __init__(self, title: str, log_seconds: float, console: Console | None) -> None:
         super().__init__(log_seconds, console)
         self._title = title
-        self._is_live = (console or Console(stderr=True)).is_terminal
         self._last_lines: dict[str, tuple[float, str]] = {}
 
     def tell(self, event: str) -> None:
-        """What became of a step; a terminal shows it in the step's row."""
-        if not self._is_live:
+        """What became of a step; a live view shows it in the step's row."""
+        if not self._screen:
             logger.info(event)
 
     def show(self, entries: Sequence[Entry], server: Server) -> None:
