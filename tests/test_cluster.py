@@ -69,3 +69,27 @@ def test_no_node_starts_without_authentication(cluster: dict[str, Any], node: st
     starts = [line for line in cluster[f"{node}_start_ray_commands"] if "ray start" in line]
     assert len(starts) == 1
     assert starts[0].startswith("export RAY_AUTH_MODE=token;")
+
+
+def test_workers_are_spot_instances_and_the_head_is_none(cluster: dict[str, Any]) -> None:
+    types = cluster["available_node_types"]
+    on_spot = {name for name, node in types.items() if "InstanceMarketOptions" in node["node_config"]}
+    assert on_spot == set(types) - {cluster["head_node_type"]}
+
+
+def test_each_group_of_workers_can_be_named_by_a_stage(cluster: dict[str, Any]) -> None:
+    types = cluster["available_node_types"]
+    assert {name: list(node["resources"]) for name, node in types.items()} == {
+        "head": [],
+        "cpu_worker": ["cpu_group"],
+        "gpu_worker": ["gpu_group"],
+    }
+
+
+def test_bubblewrap_may_do_its_work_in_docker(cluster: dict[str, Any]) -> None:
+    """Make namespaces, for which Docker's profiles stand in the way, and mount a /proc, for which its masks do."""
+    assert cluster["docker"]["run_options"] == [
+        "--security-opt=seccomp=unconfined",
+        "--security-opt=apparmor=unconfined",
+        "--security-opt=systempaths=unconfined",
+    ]
