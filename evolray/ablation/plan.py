@@ -78,12 +78,12 @@ class Plan:
         ]
 
     def cutting(self, sizes: Mapping[int, int], records: int) -> list[Step]:
-        """Those mixes again that are larger than `records`; only the selection is done anew. `sizes`: by generations,
-        before any was cut."""
+        """Where the settings do not say how large the mixes are: those again that are larger than `records`, for which
+        only the selection is done anew. `sizes`: by generations, before any was cut."""
         return [
             self._step(names.cut_step(one), "refine", self._refine(one, records), names.refine_step(one))
             for one in self.generations
-            if sizes[one] > records
+            if self.config.records is None and sizes[one] > records
         ]
 
     def training(self) -> list[Step]:

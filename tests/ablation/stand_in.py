@@ -22,6 +22,10 @@ PER_LEVEL = 20
 RIGHT = ((20, 1, 0), (20, 18, 1), (20, 19, 12), (19, 19, 18))
 
 
+def _ignore(step: Step) -> None:
+    """Nothing happens."""
+
+
 @dataclass
 class Server:
     """A job server; `ends` says how the next job of a step ends, which leaves nothing then. `sizes`: what the mixes
@@ -29,7 +33,7 @@ class Server:
 
     sizes: Mapping[int, int]
     ends: dict[str, Job] = field(default_factory=dict)
-    at_submit: Callable[[Step], None] = staticmethod(lambda step: None)
+    at_submit: Callable[[Step], None] = _ignore
     submitted: list[str] = field(default_factory=list)
     opened: int = 0
     _jobs: dict[str, Job] = field(default_factory=dict)
@@ -79,12 +83,12 @@ def leave_pool(config: Any, _: Mapping[int, int]) -> None:
         {"generation": one, "in": 40, "kept": 40 - 2 * one, "eliminated": {"refusal": 2 * one}, "failed": {}}
         for one in range(config.generations + 1)
     ]
-    _write(
-        config.run, "manifest.json",
-        {"status": "complete", "domain": config.domain, "teacher": config.teacher.model, "generations": config.generations,
-         "seeds": {"roots": 40}, "accounts": accounts, "calls": 345, "tokens": {"prompt": 1000, "completion": 500},
-         "cost": 1.5, "seconds": 61.0},
-    )  # fmt: skip
+    manifest = {
+        "status": "complete", "domain": config.domain, "teacher": config.teacher.model, "seeds": {"roots": 40},
+        "generations": config.generations, "accounts": accounts, "calls": 345, "cost": 1.5, "seconds": 61.0,
+        "tokens": {"prompt": 1000, "completion": 500},
+    }  # fmt: skip
+    _write(config.run, "manifest.json", manifest)
     _write(config.run, "run.yaml", {"config": {"teacher": {"kind": config.teacher.kind}}})
 
 
@@ -105,11 +109,11 @@ def leave_student(config: Any, _: Mapping[int, int]) -> None:
         place = Path(config.run) / "checkpoints" / f"step-{step:08d}"
         place.mkdir(parents=True, exist_ok=True)
         (place / "evolray.json").write_text(json.dumps({"step": step, "files": {}, "tokens_seen": seen}))
-    figures = {"step": 100, "tokens": tokens, "loss": 0.25}
-    _write(
-        config.run, "manifest.json",
-        {"stage": "train", "status": "complete", "examples": {"train": mix}, "step": 100, "steps": 100, "figures": figures},
-    )  # fmt: skip
+    manifest = {
+        "stage": "train", "status": "complete", "examples": {"train": mix}, "step": 100, "steps": 100,
+        "figures": {"step": 100, "tokens": tokens, "loss": 0.25},
+    }  # fmt: skip
+    _write(config.run, "manifest.json", manifest)
     _write(config.run, "run.yaml", {"identity": {"stage": "train"}})
 
 
@@ -128,7 +132,9 @@ def leave_sweep(config: Any, _: Mapping[int, int]) -> None:
 
 
 def leave_cell(place: Path, student: str, step: int, benchmark: str, right: tuple[int, ...]) -> None:
-    groups = {name: _interval(number, PER_LEVEL) for name, number in zip(reversed(LEVELS), reversed(right), strict=True)}
+    groups = {
+        name: _interval(number, PER_LEVEL) for name, number in zip(reversed(LEVELS), reversed(right), strict=True)
+    }
     entry = {
         "title": benchmark.upper(), "metric": "pass@1", "unit": "%", **_interval(sum(right), PER_LEVEL * len(LEVELS)),
         "groups": {"level": groups},
@@ -150,7 +156,13 @@ def _sample(problem: str, is_right: bool, level: int) -> dict[str, Any]:
 
 def _interval(passed: int, total: int) -> dict[str, Any]:
     score = round(100 * passed / total, 2)
-    return {"score": score, "low": max(score - 10, 0.0), "high": min(score + 10, 100.0), "passed": passed, "total": total}
+    return {
+        "score": score,
+        "low": max(score - 10, 0.0),
+        "high": min(score + 10, 100.0),
+        "passed": passed,
+        "total": total,
+    }
 
 
 def _number(place: str) -> int:

@@ -9,7 +9,7 @@ from evolray.report.drawing.style import BLUE, GREY
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
 
-LIGHTEST, DARKEST = 0.4, 0.95  # of matplotlib's Blues
+LIGHTEST, DARKEST = 0.4, 0.88  # of matplotlib's Blues
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<")
 
 

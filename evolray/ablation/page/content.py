@@ -55,7 +55,9 @@ class Content:
     accounts: blocks.Table | None
     links: tuple[Link, ...]
     commands: tuple[tuple[str, str], ...]
-    """What it does, and the command."""
+    """Of the whole: what it does, and the command."""
+    steps: tuple[tuple[str, str], ...]
+    """Of each step."""
     settings: str
 
 
@@ -77,7 +79,8 @@ def make_content(
         numbers=tuple(_numbers(done, manifest)), scores=by_name.get("groups"), table=_table(students),
         curves=by_name.get("curves"), checkpoints=_checkpoints(students), samples_of=visible(samples[0]),
         samples=tuple(map(_visible, samples[1])), taught=_taught(done.teacher), accounts=_accounts(done.teacher),
-        links=tuple(links), commands=tuple(_commands(done, manifest, steps)), settings=visible(settings),
+        links=tuple(links), commands=(("all of it again, or on from where it stands", visible(manifest.command)),),
+        steps=tuple(_step_commands(done, steps)), settings=visible(settings),
     )  # fmt: skip
 
 
@@ -103,7 +106,8 @@ def _what_was_done(done: Ablation, manifest: AblationManifest) -> str:
     parts = []
     if most and done.teacher.name:
         parts.append(
-            f"{one_line(done.teacher.name, 60)} evolved {whole(done.teacher.seeds)} seeds for {names.title(most)}."
+            f"{whole(done.teacher.seeds)} seeds were evolved for {names.title(most)}; the teacher was "
+            f"{one_line(done.teacher.name, 60)}."
         )
     parts.append(
         f"{len(students)} students, alike in everything but their data, were each trained on a mix of their own "
@@ -197,7 +201,8 @@ def _taught(teacher: Teacher) -> str:
         return "Nothing was evolved: the students learned from the seeds' own responses."
     domain = f" in the domain {one_line(teacher.domain, 60)}" if teacher.domain else ""
     return (
-        f"{one_line(teacher.name, 60)} evolved {whole(teacher.seeds)} seeds{domain}: {whole(teacher.calls)} calls, "
+        f"The teacher was {one_line(teacher.name, 60)}. {whole(teacher.seeds)} seeds{domain} took "
+        f"{whole(teacher.calls)} calls, "
         f"{whole(teacher.tokens)} tokens, {duration(teacher.seconds)}"
         f"{f', cost {money(teacher.cost)}' if teacher.cost else ''}. What it made was kept, or eliminated by a rule or "
         "by the judge; an eliminated instruction's parent is tried again in the next generation."
@@ -219,13 +224,8 @@ def _accounts(teacher: Teacher) -> blocks.Table | None:
     )  # fmt: skip
 
 
-def _commands(done: Ablation, manifest: AblationManifest, steps: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    found = [("all of it again, or on from where it stands", visible(manifest.command))]
-    found += [
-        (
-            f"step {visible(name)} alone, into another folder",
-            f"evolray {stage} {done.run}/steps/{name}/config.yaml run=NEW",
-        )
+def _step_commands(done: Ablation, steps: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [
+        (visible(name), visible(f"evolray {stage} {done.run}/steps/{name}/config.yaml run=NEW"))
         for name, stage in steps
     ]
-    return found

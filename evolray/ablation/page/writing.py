@@ -68,7 +68,7 @@ def _links(folder: Folder, generations: list[int]) -> list[Link]:
         mix = names.mix_folder(one)
         found += [
             (f"the mix's report, {names.title(one)}", f"{mix}/{PAGE}"),
-            (f"its card, {names.title(one)}", f"{mix}/card.md"),
+            (f"the mix's card, {names.title(one)}", f"{mix}/card.md"),
         ]
     found += [("the sweep's table", f"{names.SWEEP}/table.csv"), ("the sweep's figure", f"{names.SWEEP}/figure.png")]
     return [Link(text, quote(place)) for text, place in found if folder.exists(place)]
