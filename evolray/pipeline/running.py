@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from rich.console import Console
@@ -53,11 +52,14 @@ class Pipeline:
         self._server: Server | None = None
 
     def __enter__(self) -> Self:
+        self._stack.enter_context(interrupted_by_sigterm())
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._stack.close()
         self._server = None
+        if kind is KeyboardInterrupt:  # between two steps
+            raise Interrupted("interrupted; the same command goes on from here") from None
 
     def run(self, steps: Sequence[Step]) -> None:
         """Returns when all are complete.
@@ -69,6 +71,7 @@ class Pipeline:
         schedule = Schedule(self._records, self._name, self._jobs.at_once, self._jobs.retries, _has_left, progress.tell)
         schedule.add(steps, self._jobs.retry_failed)
         if not schedule.is_idle:
+            self._title = ""  # said once, above the first steps
             self._work(schedule, progress)
         if schedule.failed:
             raise self._failure(schedule.failed)
@@ -79,14 +82,13 @@ class Pipeline:
 
     def _work(self, schedule: Schedule, progress: Progress) -> None:
         try:
-            with interrupted_by_sigterm():
-                server = self._open()
-                try:
-                    with progress:
-                        _follow(schedule, server, progress)
-                except KeyboardInterrupt:
-                    _stop(schedule, server)
-                    raise
+            server = self._open()
+            try:
+                with progress:
+                    _follow(schedule, server, progress)
+            except KeyboardInterrupt:
+                _stop(schedule, server)
+                raise
         except KeyboardInterrupt:
             raise Interrupted(f"interrupted: {_said(schedule)}; the same command goes on from here") from None
 

@@ -1,12 +1,15 @@
 """A whole pipeline, with a job server that does what it is told."""
 
+import io
 import json
 import logging
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from evolray.cluster.jobs.job import Job
 from evolray.config import JobsConfig, from_mapping
@@ -158,6 +161,11 @@ def test_ctrl_c_stops_the_jobs(
         assert made.states() == {"refine-a": "complete", "refine-b": "complete", "refine-c": "complete"}
 
 
+def test_ctrl_c_between_two_steps_is_told_like_one_within(pipeline: Callable[..., Pipeline]) -> None:
+    with pytest.raises(Interrupted, match="interrupted; the same command goes on from here"), pipeline():
+        signal.raise_signal(signal.SIGTERM)
+
+
 def test_in_a_log_a_line_when_a_step_starts_and_ends(
     tmp_path: Path, server: Script, pipeline: Callable[..., Pipeline], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -173,6 +181,33 @@ def test_in_a_log_a_line_when_a_step_starts_and_ends(
         f"refine-a: started, as job {second}",
         "refine-a: complete",
     ]
+
+
+def test_in_a_log_a_line_of_progress_now_and_then(
+    tmp_path: Path, server: Script, pipeline: Callable[..., Pipeline], caplog: pytest.LogCaptureFixture
+) -> None:
+    server.ends = {"refine-a": [RUNNING]}
+    caplog.set_level(logging.INFO, "evolray")
+    with pipeline(log_seconds=0) as made:
+        made.run([places.step(tmp_path, "refine-a")])
+    assert [message.partition(" for ")[0] for message in caplog.messages[2:]] == [
+        "0 of 1 steps complete; refine-a pending",  # it was not looked at yet
+        "0 of 1 steps complete; refine-a running",
+        "refine-a: complete",
+        "1 of 1 steps complete",
+    ]
+    assert caplog.messages[3].endswith(" s: evolray: out of memory")
+
+
+def test_the_title_is_said_once(tmp_path: Path, server: Script) -> None:
+    console = Console(width=80, file=io.StringIO(), force_terminal=True, color_system=None)
+    folder = LocalFolder(str(tmp_path))
+    with Pipeline(folder, "demo", JobsConfig(), title="a demo", console=console, open_server=server.open) as made:
+        for name in ("refine-a", "refine-b"):
+            made.run([places.step(tmp_path, name)])
+    assert isinstance(console.file, io.StringIO)
+    first, second = console.file.getvalue().split("refine-b", 1)
+    assert "a demo" in first and "a demo" not in second
 
 
 def test_a_stage_that_leaves_nothing_complete_is_waited_for(
