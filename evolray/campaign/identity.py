@@ -1,4 +1,4 @@
-"""What must stay as it is, since finished rounds were made with it: kept in run.yaml, looked at by every rerun.
+"""What must stay as it is, once there are rounds that were made with it: kept in run.yaml, looked at by every rerun.
 
 Kept are the settings that differ from the defaults. Of files only their names: a copy elsewhere is the same, and what
 is in them the stages compare themselves. `rounds`, `patience`, `tolerance` and `jobs` may change, and so may what each
@@ -56,10 +56,13 @@ def identity_of(config: CampaignConfig, settings: Settings) -> dict[str, Any]:
     return {"stage": STAGE, "baseline": config.baseline, "operators.learn": config.operators.learn, **kept}
 
 
-def check_same(folder: Folder, identity: Mapping[str, Any]) -> None:
-    """Raises UserError naming the setting that differs from those that the run was made with."""
+def difference(folder: Folder, identity: Mapping[str, Any]) -> str | None:
+    """How the run on disk differs, in a sentence; None when it does not, "" when there is none yet.
+
+    Raises UserError when it is the run of another stage.
+    """
     if not folder.exists(RUN):
-        return
+        return ""
     try:
         before = {**yaml.safe_load(folder.read(RUN))["identity"]}
     except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError) as error:
@@ -70,10 +73,8 @@ def check_same(folder: Folder, identity: Mapping[str, Any]) -> None:
     for key in sorted((before.keys() | identity.keys()) - {"prompts"}):
         old, new = (values.get(key, defaults.get(key)) for values in (before, identity))
         if old != new:
-            raise UserError(
-                f"{folder.url} was made with {key}={old} and would now go on with {key}={new}. Its rounds could not be "
-                "compared with each other: choose another run=, or go back to that setting."
-            )
+            return f"{folder.url} was made with {key}={old} and would now go on with {key}={new}."
+    return None
 
 
 def _of_stage(stage: str, settings: Settings) -> dict[str, Any]:

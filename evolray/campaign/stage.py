@@ -6,14 +6,16 @@ lies in the run directory: whatever is killed, the same command goes on from the
 is; it goes on when `rounds` or `patience` are raised.
 
     run.yaml, manifest.json         what must stay as it is; the rounds, the best, why it ended
+    report.html                     the page about it, written anew after each round
     steps/<round>/<stage>/          each step's config, its jobs and their logs (see evolray/pipeline)
     pool/, rounds/<r>/              what the stages make (see steps.py)
 """
 
+import contextlib
 import itertools
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -21,16 +23,17 @@ from rich.console import Console
 
 from evolray.campaign import estimate
 from evolray.campaign import manifest as manifests
-from evolray.campaign.identity import check_same, identity_of
+from evolray.campaign.identity import difference, identity_of
 from evolray.campaign.manifest import CampaignManifest
 from evolray.campaign.operators import weights as learn_weights
+from evolray.campaign.page.writing import PAGE, write_page
 from evolray.campaign.recording import history, record
 from evolray.campaign.results import Campaign, read
 from evolray.campaign.rounds import Decision, Score, decide
 from evolray.campaign.settings import Settings, read_settings
 from evolray.campaign.steps import POOL, Weights, make_steps
 from evolray.config import CampaignConfig
-from evolray.errors import BudgetError, EvolrayError, Interrupted
+from evolray.errors import BudgetError, EvolrayError, Interrupted, UserError
 from evolray.pipeline.running import OpenServer, Pipeline
 from evolray.pool.layout import Folder, LocalFolder, hold, open_folder
 from evolray.pool.manifest import describe_run, read_manifest
@@ -40,6 +43,7 @@ __all__ = ["Campaign", "campaign", "dry_run"]
 
 logger = logging.getLogger("evolray")
 
+INCOMPARABLE = "Its rounds could not be compared with each other: choose another run=, or go back to that setting."
 STATUS: dict[type[EvolrayError], str] = {Interrupted: "interrupted", BudgetError: "out_of_budget"}
 
 
@@ -52,10 +56,12 @@ def campaign(
     EndpointError, BudgetError, Interrupted or EvolrayError); after all of them the same call goes on.
     """
     config, settings, folder, identity = _prepared(config)
-    check_same(folder, identity)
+    changed = difference(folder, identity)
     with hold(folder):
         run = Run(config, settings, folder)
-        if run.decision.goes_on and run.is_new:
+        if changed and run.has_rounds:
+            raise UserError(f"{changed} {INCOMPARABLE}")
+        if changed is not None and run.decision.goes_on:
             estimate.check(settings)
         describe_run(folder, _shown({**asdict(config), "run": folder.url}), {}, identity, anew=True)
         run.work(console, open_server)
@@ -86,11 +92,14 @@ class Run:
         self._started = time.monotonic()
         self._config, self._settings, self._folder = config, settings, folder
         before = manifests.read(folder)
-        self.is_new = before is None or not before.rounds
         self._seconds_before = before.seconds if before else 0.0
         self._manifest = before or CampaignManifest(folder.url, "running")
         self._manifest.run, self._manifest.model = folder.url, without_credentials(settings.train.model)
         self.decision = self._look()
+
+    @property
+    def has_rounds(self) -> bool:
+        return bool(self._manifest.rounds)
 
     def work(self, console: Console | None, open_server: OpenServer | None) -> None:
         """Round after round. Raises the error that stands for why the campaign stopped, if it did."""
@@ -98,20 +107,26 @@ class Run:
             logger.info("%s: nothing to do: %s", self._folder.url, self.decision.why)
             if (self._manifest.status, self._manifest.message) != ("complete", self.decision.why):
                 self._write("complete", self.decision.why)
+                write_page(self._folder)
             return
         title = f"campaign of at most {self._config.rounds} rounds into {self._folder.url}"
         logger.info(title)
         name = self._folder.url.rstrip("/").rpartition("/")[2]
         try:
-            with Pipeline(
-                self._folder, name, self._config.jobs, title=title, console=console, open_server=open_server
-            ) as pipeline:
+            with (
+                _observed(self._config.run, open_server),
+                Pipeline(
+                    self._folder, name, self._config.jobs, title=title, console=console, open_server=open_server
+                ) as pipeline,
+            ):
                 while self.decision.goes_on:
                     self._make(self._next(), pipeline)
         except EvolrayError as error:
             self._write(STATUS.get(type(error), "stopped"), str(error))
+            write_page(self._folder)
             raise
         self._write("complete", self.decision.why)
+        write_page(self._folder)
         logger.info("%s: %s", self._folder.url, self.decision.why)
 
     def _make(self, numbers: Sequence[int], pipeline: Pipeline) -> None:
@@ -119,10 +134,13 @@ class Run:
         self._manifest.working_on = list(numbers)
         learned = self._learned(max(numbers))
         self._write("running")  # before they are used, for later invocations
+        if not self._folder.exists(PAGE):
+            write_page(self._folder)
         pipeline.run(make_steps(self._config, self._settings, numbers, learned))
         self.decision = self._look()
         self._manifest.working_on = []
         self._write("running")
+        write_page(self._folder)
         for one in self._manifest.rounds:
             if one["round"] in numbers:
                 logger.info("%s", _said(one))
@@ -187,6 +205,18 @@ class Run:
         one.status, one.message = status, message
         one.seconds = round(self._seconds_before + time.monotonic() - self._started, 1)
         manifests.write(self._folder, one)
+
+
+@contextlib.contextmanager
+def _observed(run: str, open_server: OpenServer | None) -> Iterator[None]:
+    """Its metrics, where Ray is what runs it."""
+    if open_server is not None:
+        yield
+        return
+    from evolray.campaign import on_ray  # Ray takes a second to import
+
+    with on_ray.observed(run):
+        yield
 
 
 def _prepared(config: CampaignConfig) -> tuple[CampaignConfig, Settings, Folder, dict[str, Any]]:

@@ -22,10 +22,11 @@ STAGES = ("evolve", "refine", "train", "evaluate")
 
 @pytest.fixture(autouse=True)
 def checked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """No stage is asked about the settings, which takes seconds; what would have been asked about."""
+    """The settings about which stages would have been asked, which takes seconds. No page is written either."""
     found: list[Any] = []
     monkeypatch.setattr(estimate, "check", found.append)
     monkeypatch.setattr(running, "POLL_SECONDS", 0.001)
+    monkeypatch.setattr(stage, "write_page", lambda folder: folder.url)
     return found
 
 
@@ -190,6 +191,16 @@ def test_what_would_change_finished_rounds_is_refused(tmp_path: Path) -> None:
     said = "was made with train.epochs=3 and would now go on with train.epochs=4"
     with pytest.raises(UserError, match=re.escape(said)):
         run(config(tmp_path, **{"rounds": 2, "train.epochs": 4}), Server([10, 30, 50]))
+
+
+def test_until_a_round_is_finished_mistakes_can_be_put_right(tmp_path: Path, checked: list[Any]) -> None:
+    refused = Job(has_ended=True, exit_code=2, message="its job ended with exit code 2")
+    with pytest.raises(UserError, match="round-1/train failed"):
+        run(config(tmp_path, baseline=False, rounds=1), Server([0, 30], {"round-1/train": [refused]}))
+    server = Server([0, 30])
+    done = run(config(tmp_path, baseline=False, rounds=1, **{"train.max_length": 512}), server)
+    assert (done.best["round"], server.submitted) == (1, ["round-1/train", "round-1/evaluate"])
+    assert [one.train.max_length for one in checked] == [2048, 512]  # the stages are asked again
 
 
 def test_what_changes_nothing_in_finished_rounds_leaves_their_steps_alone(tmp_path: Path) -> None:
