@@ -136,11 +136,14 @@ class Plan:
         return _make(EvolveConfig, "evolve", self.config.evolve, own)
 
     def _refine(self, generations: int, records: int | None) -> RefineConfig:
+        select: dict[str, Any] = {}
         if generations == 0 and self._takes_seed_file:
-            data, select = self.evolve.seeds.path, {}
+            data = self.evolve.seeds.path
         else:
             data = self._place(names.POOL)
-            select = {"select.generations": [*range(generations + 1)], "select.balance": "generation"}
+            select = {"select.generations": [*range(generations + 1)]}
+            if records is not None:  # there is nothing to share out where all are taken
+                select["select.balance"] = "generation"
         own = {"run": self._place(names.mix_folder(generations)), "data": data, "select.records": records, **select}
         return _make(RefineConfig, "refine", self.config.refine, own)
 

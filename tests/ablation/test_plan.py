@@ -39,6 +39,13 @@ def test_the_mix_of_the_seeds_is_the_seed_file_and_others_are_drawn_evenly(tmp_p
     assert made.evolving()[0].config.generations == 3
 
 
+def test_before_it_is_known_how_many_there_are_all_are_taken(tmp_path: Path) -> None:
+    made = plan(tmp_path)
+    first, cut = made.refining()[1].config.select, made.cutting({0: 7, 3: 9}, 7)[0].config.select
+    assert (first.records, first.balance) == (None, None)  # refine shares out a budget, and else refuses to
+    assert (cut.records, cut.balance, cut.generations) == (7, "generation", first.generations)
+
+
 def test_seeds_answered_anew_are_generation_0_of_the_pool(tmp_path: Path) -> None:
     made = plan(tmp_path, evolve={"seeds.path": __file__, "seeds.respond": "anew"})
     seeds = made.refining()[0]

@@ -112,8 +112,8 @@ def _what_was_done(done: Ablation, manifest: AblationManifest) -> str:
     parts.append(
         f"{len(students)} students, alike in everything but their data, were each trained on a mix of their own "
         f"({joined([one.title for one in students])}): {mixes}"
-        f"{_tokens_said(students)}. A mix of several generations was drawn evenly from the seeds and from each "
-        "generation up to its own."
+        f"{_tokens_said(students)}. A mix of several generations was drawn from the seeds and from each "
+        "generation up to its own, as evenly as they reach."
     )
     parts.append(
         "Every checkpoint was then evaluated on problems that no student was trained on. The scores are those of each "
