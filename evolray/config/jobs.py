@@ -32,6 +32,7 @@ class JobsConfig:
     metadata: dict[str, str] = field(default_factory=dict)
     """Shown with each job in Ray's dashboard."""
     retry_failed: bool = False
-    """Submit steps again that failed in an earlier invocation."""
+    """Submit steps again that failed more than `retries` times. Those that ended with exit code 2, 3 or 4 are
+    submitted again anyway: whoever starts the run again will have removed the cause."""
     log_seconds: float = 30.0
     """How often a log that is no terminal gets a line of progress."""
