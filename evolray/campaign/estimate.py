@@ -19,6 +19,7 @@ from evolray.config import to_yaml
 from evolray.errors import EvolrayError, UserError
 from evolray.pool.layout import LocalFolder
 
+STUDENT = "simulated"  # the kind of endpoint that needs no address
 KINDS = (UserError, EvolrayError)
 # No judge is asked for its models, and no sandbox is set up: whether this machine has keys and bubblewrap says nothing
 # of the machines where the jobs run.
@@ -26,7 +27,7 @@ UNASKED = {"refine": ["judging.difficulty=false", "judging.skills=false"]}
 MADE_UP = {
     "evolve": ["generations=1"],
     "refine": ["contamination.sandbox.unsafe=true"],
-    "evaluate": ["model=null", "endpoint.kind=simulated", "endpoint.model=student", "execution.unsafe=true"],
+    "evaluate": ["model=null", f"endpoint.kind={STUDENT}", "execution.unsafe=true"],
 }
 
 
@@ -51,7 +52,8 @@ def _ask_all(settings: Settings, more: Mapping[str, list[str]]) -> dict[str, lis
             stage: threads.submit(_ask, stage, config, [*MADE_UP[stage], *more.get(stage, [])])
             for stage, config in configs.items()
         }
-        return {stage: answer.result() for stage, answer in asked.items()}
+        said = {stage: answer.result() for stage, answer in asked.items()}
+    return {**said, "evaluate": [line.replace(f"of {STUDENT}", "of the student") for line in said["evaluate"]]}
 
 
 def _ask(stage: str, config: Any, settings: list[str]) -> list[str]:
