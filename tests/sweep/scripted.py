@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from evolray.sweep.grid import Cell
 from evolray.cluster.jobs.job import Job
+from evolray.sweep.grid import Cell
 from tests.sweep import places
 
 RUNNING = Job(has_ended=False)

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from ray.job_submission import JobDetails, JobSubmissionClient
 
-from evolray.config import SweepConfig, to_yaml
 from evolray.cluster.jobs.own_ray import OwnRay, own_ray
+from evolray.config import SweepConfig, to_yaml
 from tests.sweep import places
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray]

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import yaml
 
+from evolray.cluster.jobs.job import Job
 from evolray.errors import UserError
 from evolray.pool.layout import LocalFolder
 from evolray.sweep.grid import Cell, Grid
 from evolray.sweep.records import Records
-from evolray.cluster.jobs.job import Job
 from evolray.sweep.schedule import Schedule
 from evolray.sweep.sources import Student
 from tests.sweep import places

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 import yaml
 
+from evolray.cluster.jobs.job import Job
 from evolray.config import SweepConfig
 from evolray.errors import EvolrayError, Interrupted, UserError
 from evolray.sweep import on_ray, results, stage
 from evolray.sweep.grid import Cell
-from evolray.cluster.jobs.job import Job
 from tests.sweep import places
 from tests.sweep.scripted import FAILED, RUNNING, Script
 

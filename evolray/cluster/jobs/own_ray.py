@@ -28,7 +28,7 @@ STOP_SECONDS = 5.0  # Ray would wait for half a minute for actors that jobs of R
 PAUSE_SECONDS = 0.25
 LOG_LINES = 10
 
-# Ends when its standard input does, which is when the process that started it is gone; SIGTERM makes `ray start` clear up.
+# Ends when its standard input does, so when the process that started it is gone; SIGTERM makes `ray start` clear up.
 UNTIL_INPUT_ENDS = """
 exec 3<&0
 {command} & ray=$!
