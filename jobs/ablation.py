@@ -3,9 +3,9 @@
     ray job submit --working-dir . -- python jobs/ablation.py conf/ablation/wizardlm.yaml run=/shared/runs/ablation
 
 The job works in a copy of the folder it is submitted from, so `run`, `evolve.seeds.path` and `sweep.problems` are
-absolute paths, on storage that every node sees. Ray joins the arguments and hands them to a shell: values with spaces,
-quotes or dollar signs belong in the YAML. Where the cluster checks tokens, as Ray does by default, submit with
-RAY_AUTH_MODE=token and RAY_AUTH_TOKEN set; the steps are submitted with what the job finds in its environment.
+absolute paths, on storage that every node sees. Arguments arrive as they are typed: quote them once, for your own
+shell. Where the cluster checks tokens, as Ray does by default, submit with RAY_AUTH_MODE=token and RAY_AUTH_TOKEN set;
+the steps are submitted with what the job finds in its environment.
 """
 
 import sys

@@ -26,9 +26,8 @@ def run_job(job: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_there_are_jobs() -> None:
-    assert {"board.py", "evaluate.py", "evolve.py", "generate.py", "refine.py", "sweep.py", "train.py"} <= {
-        job.name for job in JOBS
-    }
+    names = "ablation board campaign evaluate evolve generate refine sweep train"
+    assert {f"{name}.py" for name in names.split()} <= {job.name for job in JOBS}
 
 
 @pytest.mark.parametrize("job", JOBS, ids=lambda job: job.name)

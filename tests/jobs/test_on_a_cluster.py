@@ -84,7 +84,7 @@ def manifest(run: Path) -> Any:
 
 def test_evolve_gets_its_arguments_as_they_were_typed(pool: Path) -> None:
     assert manifest(pool)["status"] == "complete"
-    config = yaml.safe_load((pool / "run.yaml").read_text())
+    config = yaml.safe_load((pool / "run.yaml").read_text())["config"]
     assert config["teacher"]["system"] == AWKWARD
     assert config["seeds"]["path"].endswith(f"/{AWKWARD}.jsonl")
     assert config["operators"] == {"add_constraints": 2, "deepen": 0.5}
@@ -128,6 +128,41 @@ def test_board(cluster: JobCluster, folder: Path, scores: Path) -> None:
     submitted = cluster.submit("python", "jobs/board.py", f"results=[{scores}]", f"output={folder}/board")
     assert submitted.returncode == 0, submitted.stdout + submitted.stderr
     assert (folder / "board" / "board.html").is_file()
+
+
+# As small as training can be, for runs of several stages.
+TINY = (
+    "train.model=scratch", "train.max_steps=2", "train.checkpoint_steps=2", "train.global_batch=4",
+    "train.workers.cpus=1", "train.scratch.hidden=32", "train.scratch.layers=1", "train.scratch.feed_forward=32",
+    "train.scratch.vocabulary=400",
+)  # fmt: skip
+
+
+def test_campaign_submits_a_job_per_step_to_the_same_cluster(cluster: JobCluster, folder: Path) -> None:
+    *command, run = documented_command(ROOT / "jobs" / "campaign.py")
+    assert run.startswith("run=/")
+    submitted = cluster.run(
+        *command, f"run={folder}/campaign", "rounds=1", "baseline=false", *TINY,
+        "evaluate={limit: 2, sampling: {max_tokens: 4}, workers: {cpus: 1}}",
+    )  # fmt: skip
+    assert submitted.returncode == 0, submitted.stdout + submitted.stderr
+    assert manifest(folder / "campaign")["status"] == "complete"
+    listed = cluster.run("ray", "job", "list")
+    assert all(
+        f"'step': 'round-1/{name}'" in listed.stdout + listed.stderr
+        for name in ("evolve", "refine", "train", "evaluate")
+    )
+
+
+def test_ablation_submits_a_job_per_step_to_the_same_cluster(cluster: JobCluster, folder: Path) -> None:
+    submitted = cluster.submit(
+        "python", "jobs/ablation.py", f"run={folder}/ablation", "generations=[1]", "records=8",
+        "evolve.domain=math", f"evolve.seeds.path={ROOT}/conf/demo/seeds_math.jsonl", "evolve.teacher.kind=simulated",
+        *TINY, "sweep.benchmarks=[gsm8k]", f"sweep.problems.gsm8k={folder}/gsm8k.jsonl",
+        "sweep.evaluate={sampling: {max_tokens: 4}, workers: {cpus: 1}}",
+    )  # fmt: skip
+    assert submitted.returncode == 0, submitted.stdout + submitted.stderr
+    assert manifest(folder / "ablation")["status"] == "complete"
 
 
 def test_a_mistake_is_the_outcome_of_the_job(cluster: JobCluster) -> None:
