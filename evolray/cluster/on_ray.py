@@ -11,6 +11,7 @@ from typing import Any
 
 import psutil
 import ray
+from ray.util.placement_group import placement_group, remove_placement_group
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from evolray.cluster.machine import Machine
@@ -95,6 +96,18 @@ def _on_gpu(workers: WorkersConfig, there: dict[str, float]) -> bool:
 
 def _wait_for_resources(workers: WorkersConfig) -> dict[str, float]:
     """What one worker needs of Ray."""
+    if not workers.wait_seconds:
+        return _poll_for_resources(workers)
+    # An autoscaler starts nodes for what waits for them, and a placement group does. It goes with this process, too.
+    gpus = {"GPU": 1.0} if _on_gpu(workers, _resources()) else {}
+    asked = placement_group([{"CPU": workers.cpus or 1.0, **gpus}] * workers.number)
+    try:
+        return _poll_for_resources(workers)
+    finally:
+        remove_placement_group(asked)
+
+
+def _poll_for_resources(workers: WorkersConfig) -> dict[str, float]:
     deadline = time.monotonic() + workers.wait_seconds
     while True:
         there = _resources()
