@@ -73,6 +73,8 @@ class Watch(TrainerCallback):
         self.step = state.global_step
         self.examples += len(self._batches.examples(step))
         self.tokens += int(self._batches.lengths[self._batches.examples(step)].sum())
+        if state.global_step >= self._batches.steps:
+            control.should_log = True  # so that the last figures are those of the whole training, whatever log_steps
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
         logs = logs or {}

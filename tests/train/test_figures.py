@@ -40,13 +40,14 @@ class Driven:
         self.told: list[Figures] = []
         self.watch = Watch(self.batches, FLOPS, peak, open_folder(str(run)), run, start, self.told.append)
         self._clock, self._step = clock, start[0]
+        self.control = SimpleNamespace(should_log=False)
         self.watch.on_train_begin(None, None, None)
 
     def steps(self, number: int, seconds: float = 2.0, **logs: Any) -> None:
         for _ in range(number):
             self._step += 1
             self._clock.now += seconds
-            self.watch.on_step_end(None, SimpleNamespace(global_step=self._step), None)
+            self.watch.on_step_end(None, SimpleNamespace(global_step=self._step), self.control)
             self.watch.on_log(None, None, None, logs={"loss": 9.0 - self._step, "learning_rate": 0.1, **logs})
 
 
@@ -79,6 +80,15 @@ def test_tokens_and_examples_are_those_of_the_steps_done(run: Path, clock: Clock
     assert [figures.epoch for figures in driven.told] == pytest.approx([1 / 3, 2 / 3, 1, 4 / 3])
     assert {figures.steps for figures in driven.told} == {6}
     assert [figures.loss for figures in driven.told] == [8.0, 7.0, 6.0, 5.0]
+
+
+def test_the_last_step_is_logged_however_seldom_others_are(run: Path, clock: Clock) -> None:
+    driven = Driven(run, clock)
+    driven.steps(5)
+    assert not driven.control.should_log
+    driven.steps(1)
+    assert driven.control.should_log
+    driven.watch.close()
 
 
 def test_speed_is_a_mean_over_a_window(run: Path, clock: Clock) -> None:
