@@ -8,6 +8,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from evolray.cluster.jobs.logs import last_line
 from evolray.display import Display, duration
 from evolray.pipeline.schedule import Entry, Server
 
@@ -38,7 +39,7 @@ class Progress(Display):
         """Of its job's log."""
         looked, said = self._last_lines.get(entry.job, (float("-inf"), ""))
         if time.monotonic() - looked >= LOOK_SECONDS:
-            said = _last(server.log(entry.job))
+            said = last_line(server.log(entry.job))
             self._last_lines[entry.job] = (time.monotonic(), said)
         return said
 
@@ -58,14 +59,16 @@ def view(title: str, entries: Sequence[Entry], said: Callable[[Entry], str]) -> 
 
 
 def line(entries: Sequence[Entry], said: Callable[[Entry], str]) -> str:
+    """For a log: how many are done, and below it a line for each that runs."""
     done = sum(entry.record.state == "complete" for entry in entries)
     running = [entry for entry in entries if entry.record.state == "running"]
-    shown = [_running(entry, said(entry)) for entry in running]
-    return f"{done:,} of {len(entries):,} steps complete{''.join(f'; {one}' for one in shown)}"
+    return "\n".join(
+        [f"{done:,} of {len(entries):,} steps complete", *(_running(entry, said(entry)) for entry in running)]
+    )
 
 
 def _running(entry: Entry, said: str) -> str:
-    return f"{entry.record.name} {_state(entry)} for {duration(entry.record.seconds)}{f': {said}' if said else ''}"
+    return f"    {entry.record.name} {_state(entry)} for {duration(entry.record.seconds)}{f': {said}' if said else ''}"
 
 
 def _why(entry: Entry) -> str:
@@ -77,8 +80,3 @@ def _why(entry: Entry) -> str:
 
 def _state(entry: Entry) -> str:
     return "pending" if entry.record.state == "running" and entry.is_pending else entry.record.state
-
-
-def _last(log: str) -> str:
-    lines = [one.strip() for one in log.splitlines() if one.strip()]
-    return lines[-1] if lines else ""

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evolray.cluster.jobs.job import Listed
+from evolray.cluster.jobs.logs import last_line
 from evolray.display import duration
 from evolray.errors import EvolrayError
 from evolray.pool.layout import open_folder
@@ -83,7 +84,11 @@ def runs_view(url: str, runs: Sequence[Run], log: Callable[[str], str]) -> Rende
         return Text(f"{url}: no jobs of evolray")
     steps = [step for run in runs for step in run.steps.values()]
     with_log = sorted(steps, key=lambda one: one.last.started or 0.0)[-MOST_LOGS:]
-    lines = {step.last.id: _last_line(log(step.last.id)) for step in with_log if step.last.state != "pending"}
+    lines = {
+        step.last.id: shorten(last_line(log(step.last.id)), LINE_CHARACTERS)
+        for step in with_log
+        if step.last.state != "pending"
+    }
     parts: list[RenderableType] = [Text(url, style="bold")]
     for run in runs:
         parts += ["", Text(f"{run.name}  {run.place}".rstrip()), _table(run, lines)]
@@ -124,8 +129,3 @@ def _standing(run: Run) -> RenderableType | None:
         return table
     except (EvolrayError, OSError, ValueError):
         return None
-
-
-def _last_line(log: str) -> str:
-    lines = [line.strip() for line in re.split(r"[\r\n]", log) if line.strip()]
-    return shorten(re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", lines[-1]), LINE_CHARACTERS) if lines else ""

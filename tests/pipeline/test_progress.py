@@ -66,8 +66,8 @@ def test_long_lines_are_cut(entries: list[Entry]) -> None:
 
 def test_a_line_for_a_log(entries: list[Entry]) -> None:
     assert line(entries, said) == (
-        "1 of 6 steps complete; round-1/train running for 1 min 05 s: [red]step 40 of 100, loss 1.2; "
-        "train-b pending for 1 s"
+        "1 of 6 steps complete\n    round-1/train running for 1 min 05 s: [red]step 40 of 100, loss 1.2\n"
+        "    train-b pending for 1 s"
     )
 
 
