@@ -28,6 +28,7 @@ QUIET_LOGGERS = {
     "ray._private.authentication.authentication_token_setup": logging.ERROR,
     "ray.data._internal.progress": logging.ERROR,
     "ray.data": logging.WARNING,
+    "ray.widgets.util": logging.WARNING,  # in a notebook: that ipywidgets is not installed
 }
 
 
