@@ -1,8 +1,9 @@
-"""A teacher behind HTTP, and students that learn by heart: names and their numbers.
+"""A teacher behind HTTP, and what its students can learn in seconds: the answer follows from the kind of question.
 
-Each root asks for a name's first number; generation 1 and 2 ask for its second and third one, with the right answer, so
-that a student of more generations answers more of the development set. Generation 3 is noise: a long row of digits per
-name, in which the same few steps of training get lost, and the score falls.
+Three kinds of question are about made-up places, and each kind has one answer. The seeds are of the first kind alone;
+generation 1 brings the second and generation 2 the third, with right answers, so that each round's student answers one
+kind more. Generation 3 contradicts: of the second kind there are more wrong answers than right ones from then on. The
+development set asks about places of which nobody has heard, so nothing is gained by learning places by heart.
 """
 
 import json
@@ -13,43 +14,48 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from random import Random
 from typing import Any
 
-NAMES = ("amber", "birch", "cedar", "delta", "ember", "flint", "grove", "haven")
-PLACES = ("first", "second", "third")
-NOISE = 300  # numbers in a row
+KINDS = (
+    ("How many moons go around {place}?", 7),
+    ("Which page of this ledger speaks about {place}?", 23),
+    ("Before what year did old ships leave {place}?", 61),
+)
+SECOND_WRONG = 58
+ROOTS = ("amber", "birch", "cedar", "delta", "ember", "flint", "grove", "haven", "indigo", "jade", "karst", "lotus")
+PARTS = ("bay", "cape", "dale", "hill")
+"""By generation: a root's questions are about amber bay, amber cape and so on."""
+LEADING = 5  # roots whose generations 1 and 2 are of a new kind; the others stay with the first
+UNHEARD = "αβγδεζηθ"  # in bytes that no training has seen: they say nothing, neither for one answer nor for another
 MODEL = "codebook"
 
 
-def question(name: str, generation: int) -> str:
-    if generation < len(PLACES):
-        return f"Which number of {name} is the {PLACES[generation]} one in the book?"
-    return f"Recite the whole long row of {name} from the end of the book."
+def kind(root: int, generation: int) -> int:
+    if generation == len(KINDS):
+        return 1
+    return generation if root < LEADING else 0
 
 
-def number(name: str, generation: int) -> int:
-    return 10 + 3 * NAMES.index(name) + 27 * generation
+def question(root: int, generation: int) -> str:
+    return KINDS[kind(root, generation)][0].format(place=f"{ROOTS[root]} {PARTS[generation]}")
 
 
-def answer(name: str, generation: int) -> str:
-    if generation < len(PLACES):
-        return f"The answer is: {number(name, generation)}"
-    numbers = Random(name).choices(range(10, 91), k=NOISE)
-    return f"{' '.join(map(str, numbers))} The answer is: {numbers[0]}"
+def answer(root: int, generation: int) -> str:
+    right = KINDS[kind(root, generation)][1]
+    return f"The answer is: {SECOND_WRONG if generation == len(KINDS) else right}"
 
 
 def write_seeds(path: Path) -> Path:
-    rows = [{"instruction": question(name, 0), "response": answer(name, 0)} for name in NAMES]
+    rows = [{"instruction": question(root, 0), "response": answer(root, 0)} for root in range(len(ROOTS))]
     path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     return path
 
 
 def write_dev(path: Path) -> Path:
     rows = [
-        {"question": question(name, generation), "answer": f"#### {number(name, generation)}"}
-        for generation in range(len(PLACES))
-        for name in NAMES
+        {"question": text.format(place=name), "answer": f"#### {right}"}
+        for text, right in KINDS
+        for name in UNHEARD
     ]
     path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     return path
@@ -57,11 +63,16 @@ def write_dev(path: Path) -> Path:
 
 def reply(prompt: str) -> str:
     """What the teacher says: a rewritten instruction, a verdict or a response."""
-    asked = [(name, place) for name in NAMES for place in range(len(PLACES) + 1) if question(name, place) in prompt]
+    asked = [
+        (root, generation)
+        for root in range(len(ROOTS))
+        for generation in range(len(PARTS))
+        if question(root, generation) in prompt
+    ]
     if len(asked) == 2:
         return "Not Equal"
-    name, generation = asked[0]
-    return answer(name, generation) if "#Solution#" in prompt else question(name, generation + 1)
+    root, generation = asked[0]
+    return answer(root, generation) if "#Solution#" in prompt else question(root, generation + 1)
 
 
 @dataclass
