@@ -74,7 +74,8 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 
 def test_the_ablation_gets_problems_and_a_teacher_that_answers(tmp_path: Path, run: str, ablation: Recorder) -> None:
-    assert stage.demo([*SMALL, run], ablation=ablation) is ablation
+    result: object = stage.demo([*SMALL, run], ablation=ablation)
+    assert result is ablation
     (config,) = ablation.configs
     folder = tmp_path / "run"
     assert ablation.models == ["simulated"]
@@ -140,6 +141,7 @@ def test_the_files_of_the_repository(run: str, ablation: Recorder) -> None:
     for config in (short, full):
         train = from_mapping(TrainConfig, {"run": "a", "data": "b", **config.train})
         assert (train.model, train.scratch.numbers, train.max_tokens) == ("scratch", True, None)
+        assert config.records is not None
         least = min(one for one in config.generations if one)
         assert config.evolve["seeds"]["limit"] * 0.86 > config.records / (least + 1)  # what elimination leaves suffices
 
