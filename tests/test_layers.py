@@ -63,7 +63,7 @@ SWEEP = (
 )  # fmt: skip
 PIPELINE = (
     "evolray.cluster", "evolray.config", "evolray.errors", "evolray.pool.layout", "evolray.pool.manifest",
-    "evolray.display", "evolray.pipeline", "rich",
+    "evolray.pool.seed_formats", "evolray.display", "evolray.pipeline", "rich", "yaml",
 )  # fmt: skip
 REFINE = (
     *ENGINE, "evolray.method", "evolray.refine", "evolray.chat", "numpy", "pyarrow",

@@ -1,22 +1,17 @@
 """The settings that an ablation hands on to its stages: those that it decides itself are refused, paths made absolute.
 
-A stage's settings come nested or dotted, or both. Jobs work in another directory than the one the command was given in:
-what is there becomes an absolute path, URLs and hf:NAME stay as they are, and so does a relative path that lies in
-`jobs.working_dir`, which the jobs find below theirs. A file of DeepSpeed settings is read here.
+A stage's settings come nested or dotted, or both.
 """
 
 import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from fnmatch import fnmatch
-from pathlib import Path
 from typing import Any
-
-import yaml
 
 from evolray.config import AblationConfig
 from evolray.errors import UserError
-from evolray.pool.seed_formats import without_credentials
+from evolray.pipeline.places import deepspeed_settings, file_place, model_place
 
 STAGES = ("evolve", "refine", "train", "sweep")
 # What the ablation decides, and what to give it instead.
@@ -37,7 +32,6 @@ MODELS = (
     "train.model", "refine.select.embedding_model", "sweep.evaluate.judge.model", "sweep.evaluate.lm_eval.tokenizer",
 )  # fmt: skip
 DEEPSPEED = "train.deepspeed"
-SCRATCH = "scratch"
 
 
 def settle(config: AblationConfig) -> AblationConfig:
@@ -79,10 +73,12 @@ def _settled(values: Mapping[str, Any], prefix: str, base: str | None) -> dict[s
         dotted = f"{prefix}{key}"
         if isinstance(value, Mapping):
             settled[key] = _settled(value, f"{dotted}.", base)
-        elif isinstance(value, str) and _is(dotted, (*FILES, *MODELS)):
-            settled[key] = _place(dotted, value, base, must_exist=_is(dotted, FILES))
-        elif isinstance(value, str) and dotted == DEEPSPEED:
-            settled[key] = _content(value)
+        elif isinstance(value, str) and _is(dotted, FILES):
+            settled[key] = file_place(dotted, value, base)
+        elif isinstance(value, str) and _is(dotted, MODELS):
+            settled[key] = model_place(value, base)
+        elif dotted == DEEPSPEED:
+            settled[key] = deepspeed_settings(dotted, value)
         else:
             settled[key] = value
     return settled
@@ -90,24 +86,3 @@ def _settled(values: Mapping[str, Any], prefix: str, base: str | None) -> dict[s
 
 def _is(key: str, patterns: tuple[str, ...]) -> bool:
     return any(fnmatch(key, pattern) for pattern in patterns)
-
-
-def _place(setting: str, given: str, base: str | None, *, must_exist: bool) -> str:
-    if "://" in given or given.startswith("hf:") or (setting == "train.model" and given == SCRATCH):
-        return given
-    path = Path(given).expanduser()
-    if base and not path.is_absolute() and ("://" in base or (Path(base).expanduser() / path).exists()):
-        return given
-    if not path.exists():
-        if must_exist:
-            raise UserError(f"{setting}={without_credentials(given)}: no such file.")
-        return given
-    return str(path.absolute())
-
-
-def _content(deepspeed: str) -> Any:
-    try:
-        return yaml.safe_load(Path(deepspeed).expanduser().read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        why = str(error).splitlines()[0]
-        raise UserError(f"{DEEPSPEED}={deepspeed}: cannot be read ({why}); expected a YAML file.") from None

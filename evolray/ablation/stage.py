@@ -8,7 +8,6 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
 
 from rich.console import Console
 
@@ -20,6 +19,7 @@ from evolray.ablation.plan import Plan
 from evolray.ablation.results import PAGE, Ablation, make
 from evolray.config import AblationConfig, from_mapping, to_yaml
 from evolray.errors import BudgetError, EvolrayError, Interrupted, UserError
+from evolray.pipeline.places import shown
 from evolray.pipeline.running import OpenServer, Pipeline
 from evolray.pool.layout import LocalFolder, hold, open_folder
 from evolray.pool.manifest import MANIFEST, RUN, check_same_run, describe_run
@@ -51,9 +51,9 @@ def ablation(
     else:
         plan.check_seeds()
     with hold(folder):
-        shown = _shown({**asdict(plan.config), "run": folder.url})
-        describe_run(folder, shown, {}, plan.identity(), anew=not is_settled)
-        folder.write(CONFIG, to_yaml(from_mapping(AblationConfig, shown)).encode())
+        settings = shown({**asdict(plan.config), "run": folder.url})
+        describe_run(folder, settings, {}, plan.identity(), anew=not is_settled)
+        folder.write(CONFIG, to_yaml(from_mapping(AblationConfig, settings)).encode())
         return Run(plan, folder, command).work(console, open_server)
 
 
@@ -200,12 +200,3 @@ def _status(error: EvolrayError) -> str:
     if isinstance(error, Interrupted):
         return "interrupted"
     return "out_of_budget" if isinstance(error, BudgetError) else "stopped"
-
-
-def _shown(value: Any) -> Any:
-    """Settings as files may show them: URLs without credentials, and without a query, which may hold some, too."""
-    if isinstance(value, dict):
-        return {key: _shown(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_shown(one) for one in value]
-    return without_credentials(value).partition("?")[0] if isinstance(value, str) and "://" in value else value

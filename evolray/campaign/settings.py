@@ -1,22 +1,18 @@
 """The settings of a campaign's stages, checked against theirs before a single job is submitted.
 
-Paths are made absolute, as jobs work in another directory; URLs, hf:NAME and names on the Hub stay as they are. A file
-of DeepSpeed settings is read here, so that it need not be where the jobs run.
+Paths are made what the jobs find, which work in another directory (pipeline/places.py).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
-
-import yaml
 
 from evolray.config import CampaignConfig, EvaluateConfig, EvolveConfig, RefineConfig, TrainConfig, from_mapping
 from evolray.errors import UserError
+from evolray.pipeline.places import SCRATCH, deepspeed_settings, file_place, model_place
 
 T = TypeVar("T")
 
-SCRATCH = "scratch"
 LATER = "later"
 """Stands for what a step sets: a run, a model that is not trained yet."""
 
@@ -50,13 +46,14 @@ def read_settings(config: CampaignConfig) -> Settings:
         raise UserError("operators.learn=true sets evolve.operators_by_generation itself; leave one of the two out.")
     if train.model == SCRATCH and "://" in config.run and not config.run.startswith("file://"):
         raise UserError("train.model=scratch needs run= to be a path that every node sees, not a URL.")
-    evolve.seeds.path = _there("evolve.seeds.path", evolve.seeds.path)
+    base = config.jobs.working_dir
+    evolve.seeds.path = file_place("evolve.seeds.path", evolve.seeds.path, base)
     named = refine.contamination.benchmarks
-    refine.contamination.benchmarks = _all_there("refine.contamination.benchmarks", named)
-    refine.select.embedding_model = _model(refine.select.embedding_model)
-    train.model = train.model if train.model == SCRATCH else _model(train.model)
-    train.deepspeed = _content(train.deepspeed)
-    _settle_evaluate(evaluate)
+    refine.contamination.benchmarks = _all_there("refine.contamination.benchmarks", named, base)
+    refine.select.embedding_model = model_place(refine.select.embedding_model, base)
+    train.model = model_place(train.model, base)
+    train.deepspeed = deepspeed_settings("train.deepspeed", train.deepspeed)
+    _settle_evaluate(evaluate, base)
     return Settings(evolve, refine, train, evaluate)
 
 
@@ -90,44 +87,16 @@ def _load(schema: type[T], stage: str, values: Mapping[str, Any], own: Mapping[s
         raise UserError(f"{stage}.{error}") from None
 
 
-def _settle_evaluate(evaluate: EvaluateConfig) -> None:
+def _settle_evaluate(evaluate: EvaluateConfig, base: str | None) -> None:
     if not evaluate.benchmarks:
         raise UserError("evaluate.benchmarks is empty; expected at least one, for example evaluate.benchmarks=[gsm8k].")
     for setting in ("problems", "baselines", "references", "labels"):
-        setattr(evaluate, setting, _all_there(f"evaluate.{setting}", getattr(evaluate, setting)))
+        setattr(evaluate, setting, _all_there(f"evaluate.{setting}", getattr(evaluate, setting), base))
     if evaluate.judge.model:
-        evaluate.judge.model = _model(evaluate.judge.model)
+        evaluate.judge.model = model_place(evaluate.judge.model, base)
     if evaluate.lm_eval.tokenizer:
-        evaluate.lm_eval.tokenizer = _model(evaluate.lm_eval.tokenizer)
+        evaluate.lm_eval.tokenizer = model_place(evaluate.lm_eval.tokenizer, base)
 
 
-def _all_there(setting: str, places: Mapping[str, str]) -> dict[str, str]:
-    return {name: _there(f"{setting}.{name}", place) for name, place in places.items()}
-
-
-def _there(setting: str, place: str) -> str:
-    if "://" in place or place.startswith("hf:"):
-        return place
-    path = Path(place).expanduser().absolute()
-    if not path.exists():
-        raise UserError(f"{setting}={place}: no such file. Expected a path, a URL or hf:NAME.")
-    return str(path)
-
-
-def _model(entry: str) -> str:
-    """A folder, RUN or RUN:STEP as jobs find it; what is no path here is a name on the Hub."""
-    run, colon, step = entry.rpartition(":")
-    folder, behind = (run, f":{step}") if colon and step.isdigit() else (entry, "")
-    path = Path(folder).expanduser()
-    return str(path.absolute()) + behind if "://" not in entry and path.exists() else entry
-
-
-def _content(deepspeed: Any) -> Any:
-    if not isinstance(deepspeed, str):
-        return deepspeed
-    try:
-        return yaml.safe_load(Path(deepspeed).expanduser().read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(
-            f"train.deepspeed={deepspeed}: cannot be read ({str(error).splitlines()[0]}); expected a YAML file."
-        ) from None
+def _all_there(setting: str, places: Mapping[str, str], base: str | None) -> dict[str, str]:
+    return {name: file_place(f"{setting}.{name}", place, base) for name, place in places.items()}

@@ -34,6 +34,7 @@ from evolray.campaign.settings import Settings, read_settings
 from evolray.campaign.steps import POOL, Weights, make_steps
 from evolray.config import CampaignConfig
 from evolray.errors import BudgetError, EvolrayError, Interrupted, UserError
+from evolray.pipeline.places import shown
 from evolray.pipeline.running import OpenServer, Pipeline
 from evolray.pool.layout import Folder, LocalFolder, hold, open_folder
 from evolray.pool.manifest import describe_run, read_manifest
@@ -63,7 +64,7 @@ def campaign(
             raise UserError(f"{changed} {INCOMPARABLE}")
         if changed is not None and run.decision.goes_on:
             estimate.check(settings)
-        describe_run(folder, _shown({**asdict(config), "run": folder.url}), {}, identity, anew=True)
+        describe_run(folder, shown({**asdict(config), "run": folder.url}), {}, identity, anew=True)
         run.work(console, open_server)
     return read(config.run)
 
@@ -232,14 +233,3 @@ def _said(one: Mapping[str, Any]) -> str:
     interval = "" if one["low"] is None else f" (95 % interval {one['low']:.1f} to {one['high']:.1f})"
     records, steps = one["mix"]["records"], one["training"]["steps"]
     return f"round {one['round']}: {one['score']:.1f} %{interval}, from {records:,} records in {steps:,} steps"
-
-
-def _shown(value: Any) -> Any:
-    """Settings as run.yaml may show them: URLs without credentials."""
-    if isinstance(value, dict):
-        return {key: _shown(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_shown(one) for one in value]
-    if isinstance(value, str) and "://" in value:
-        return without_credentials(value).partition("?")[0]
-    return value

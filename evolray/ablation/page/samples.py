@@ -21,8 +21,9 @@ SAMPLES = "samples.parquet"
 MOST = 3
 GOOD = ("passed", "win", "tie", "scored")
 COLUMNS = ("problem", "sample", "prompt", "text", "outcome", "message")
-# Between the marks of the Alpaca form lies what was asked; the rest is the same for every problem.
-ASKED = re.compile(r"### Instruction:\s*(.*?)\s*### Response:", re.DOTALL)
+# Between the marks of the Alpaca form, or before the second one, lies what was asked; the rest is the same for every
+# problem.
+ASKED = re.compile(r"(?:.*?### Instruction:)?\s*(.*?)\s*### Response:", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def _sample(students: Sequence[Student], tables: Sequence[dict[str, dict[str, An
 
 
 def _question(prompt: str) -> str:
-    found = ASKED.search(prompt)
+    found = ASKED.match(prompt)
     return found[1] if found else prompt.strip()
 
 
