@@ -17,16 +17,15 @@ from pathlib import Path
 from typing import Any
 
 KINDS = (
-    ("How many moons go around {place}?", 7),
-    ("Which page of this ledger speaks about {place}?", 23),
-    ("Before what year did old ships leave {place}?", 61),
+    ("How many moons go around place {place}?", 90),
+    ("Which page of this ledger speaks about place {place}?", 91),
+    ("Before what year did old ships leave place {place}?", 92),
 )
-SECOND_WRONG = 58
-ROOTS = ("amber", "birch", "cedar", "delta", "ember", "flint", "grove", "haven", "indigo", "jade", "karst", "lotus")
-PARTS = ("bay", "cape", "dale", "hill")
-"""By generation: a root's questions are about amber bay, amber cape and so on."""
+SECOND_WRONG = 93
+ROOTS = range(12)
+GENERATIONS = len(KINDS) + 1
 LEADING = 5  # roots whose generations 1 and 2 are of a new kind; the others stay with the first
-UNHEARD = "αβγδεζηθ"  # in bytes that no training has seen: they say nothing, neither for one answer nor for another
+UNHEARD = range(60, 68)
 MODEL = "codebook"
 
 
@@ -37,7 +36,8 @@ def kind(root: int, generation: int) -> int:
 
 
 def question(root: int, generation: int) -> str:
-    return KINDS[kind(root, generation)][0].format(place=f"{ROOTS[root]} {PARTS[generation]}")
+    """Each about a place of its own, from 0 to 47: numbers are one token each."""
+    return KINDS[kind(root, generation)][0].format(place=GENERATIONS * root + generation)
 
 
 def answer(root: int, generation: int) -> str:
@@ -46,16 +46,14 @@ def answer(root: int, generation: int) -> str:
 
 
 def write_seeds(path: Path) -> Path:
-    rows = [{"instruction": question(root, 0), "response": answer(root, 0)} for root in range(len(ROOTS))]
+    rows = [{"instruction": question(root, 0), "response": answer(root, 0)} for root in ROOTS]
     path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     return path
 
 
 def write_dev(path: Path) -> Path:
     rows = [
-        {"question": text.format(place=name), "answer": f"#### {right}"}
-        for text, right in KINDS
-        for name in UNHEARD
+        {"question": text.format(place=place), "answer": f"#### {right}"} for text, right in KINDS for place in UNHEARD
     ]
     path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     return path
@@ -65,8 +63,8 @@ def reply(prompt: str) -> str:
     """What the teacher says: a rewritten instruction, a verdict or a response."""
     asked = [
         (root, generation)
-        for root in range(len(ROOTS))
-        for generation in range(len(PARTS))
+        for root in ROOTS
+        for generation in range(GENERATIONS)
         if question(root, generation) in prompt
     ]
     if len(asked) == 2:
