@@ -9,12 +9,15 @@ import pytest
 
 from evolray.chat import FORMATS
 from evolray.config import (
+    AblationConfig,
     BlindConfig,
+    CampaignConfig,
     EvaluateConfig,
     EvolveConfig,
     GenerateConfig,
     ModelConfig,
     RefineConfig,
+    SweepConfig,
     TrainConfig,
     from_mapping,
     load,
@@ -34,13 +37,23 @@ from evolray.train.settings import check, read_deepspeed
 
 CONF = Path(__file__).parents[1] / "conf"
 EVOLVE = sorted((CONF / "evolve").glob("*.yaml"))
-DEMO = sorted((CONF / "demo").glob("*.yaml"))
+DOMAIN = [CONF / "demo" / f"{domain}.yaml" for domain in ("code", "math", "open")]
+ABLATION = [*sorted((CONF / "ablation").glob("*.yaml")), CONF / "demo" / "ablation.yaml"]
+CAMPAIGN = sorted((CONF / "campaign").glob("*.yaml"))
 TRAIN = sorted((CONF / "train").glob("*.yaml"))
 BLIND = sorted((CONF / "blind").glob("*.yaml"))
 EVALUATE = sorted((CONF / "evaluate").glob("*.yaml"))
 REFINE = sorted((CONF / "refine").glob("*.yaml"))
 GENERATE = sorted((CONF / "generate").glob("*.yaml"))
 DEEPSPEED = sorted((CONF / "deepspeed").glob("*.yaml"))
+STAGES = {
+    "evolve": EvolveConfig, "refine": RefineConfig, "train": TrainConfig, "evaluate": EvaluateConfig,
+    "sweep": SweepConfig,
+}  # fmt: skip
+# What a campaign and an ablation, or whoever starts one, add to the settings of a stage.
+WITHOUT: dict[str, dict[str, Any]] = {
+    "evolve": {"seeds.path": "a"}, "refine": {"data": "a"}, "train": {"data": "a"}, "evaluate": {}, "sweep": {},
+}  # fmt: skip
 NEEDED = ["run=runs/a", "seeds.path=seeds.json"]
 
 
@@ -59,7 +72,7 @@ def mistake(make: Callable[[], object]) -> str:
 # --- the files of conf/ ---
 
 
-@pytest.mark.parametrize("path", [*EVOLVE, *DEMO], ids=lambda path: f"{path.parent.name}/{path.name}")
+@pytest.mark.parametrize("path", [*EVOLVE, *DOMAIN], ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_every_file_loads(path: Path) -> None:
     needed = NEEDED if path in EVOLVE else NEEDED[:1]
     config = load(EvolveConfig, [str(path), *needed])
@@ -67,7 +80,7 @@ def test_every_file_loads(path: Path) -> None:
     DOMAINS[config.domain].weighted(config.operators)
     for name in ("judge", "responder"):
         assert role(config, getattr(config, name), name).kind == config.teacher.kind
-    assert f"evolve conf/{path.parent.name}/{path.name}" in path.read_text() or path in DEMO
+    assert f"evolve conf/{path.parent.name}/{path.name}" in path.read_text() or path in DOMAIN
 
 
 def test_the_papers_and_the_demo_are_there() -> None:
@@ -79,7 +92,10 @@ def test_the_papers_and_the_demo_are_there() -> None:
     assert (paper.generations, paper.seeds.respond) == (4, "anew")
     assert (paper.teacher.temperature, paper.teacher.top_p, paper.teacher.max_tokens) == (1.0, 0.9, 2048)
     assert paper.operators == {}
-    assert {path.stem for path in DEMO} == set(DOMAINS)
+    assert {path.stem for path in DOMAIN} == set(DOMAINS)
+    assert {path.name for path in (CONF / "demo").glob("*.yaml")} == {
+        *(path.name for path in DOMAIN), "ablation.yaml", "full.yaml",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("path", TRAIN, ids=lambda path: path.name)
@@ -160,11 +176,24 @@ def test_every_file_of_deepspeed_leaves_to_evolray_what_evolray_computes(path: P
     assert settings is not None and settings["zero_optimization"]["stage"] == stage
 
 
-@pytest.mark.parametrize("path", DEMO, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", DOMAIN, ids=lambda path: path.name)
 def test_the_demo_needs_nothing_but_a_place_to_run(path: Path) -> None:
     config = load(EvolveConfig, [str(path), "run=a"])
     assert config.teacher.kind == "simulated"
     assert (CONF.parent / config.seeds.path).is_file()
+
+
+@pytest.mark.parametrize(
+    ("schema", "path"),
+    [*((CampaignConfig, path) for path in CAMPAIGN), *((AblationConfig, path) for path in ABLATION)],
+    ids=lambda one: f"{one.parent.name}/{one.name}" if isinstance(one, Path) else one.__name__,
+)
+def test_what_is_made_of_stages_holds_settings_of_theirs(schema: type, path: Path) -> None:
+    config = load(schema, [str(path), "run=runs/a"])
+    for name, stage in STAGES.items():
+        if name in (field.name for field in dataclasses.fields(schema)):
+            from_mapping(stage, {"run": "a", **getattr(config, name), **WITHOUT[name]})
+    assert f"evolray {'demo' if path.parent.name == 'demo' else path.parent.name}" in path.read_text()
 
 
 # --- layers ---
@@ -305,7 +334,7 @@ def test_an_unknown_key_in_a_file_names_the_file(tmp_path: Path) -> None:
 
 def test_a_key_like_no_other_lists_those_known() -> None:
     text = mistake(lambda: load_with("zzz=1"))
-    assert "known here: run, domain, generations, seed, operators, seeds, teacher" in text
+    assert "known here: run, domain, generations, seed, operators, operators_by_generation" in text
 
 
 @pytest.mark.parametrize(

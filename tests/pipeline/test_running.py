@@ -191,8 +191,8 @@ def test_in_a_log_a_line_of_progress_now_and_then(
     with pipeline(log_seconds=0) as made:
         made.run([places.step(tmp_path, "refine-a")])
     assert [message.partition(" for ")[0] for message in caplog.messages[2:]] == [
-        "0 of 1 steps complete; refine-a pending",  # it was not looked at yet
-        "0 of 1 steps complete; refine-a running",
+        "0 of 1 steps complete\n    refine-a pending",  # it was not looked at yet
+        "0 of 1 steps complete\n    refine-a running",
         "refine-a: complete",
         "1 of 1 steps complete",
     ]
