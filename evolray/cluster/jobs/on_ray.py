@@ -35,6 +35,7 @@ T = TypeVar("T")
 
 SERVER = "RAY_API_SERVER_ADDRESS"  # wins over whatever the client is given
 PATIENCE_SECONDS = 120.0  # of a server that does not answer, or whose part that starts jobs is not up yet
+STOPPING_SECONDS = 10.0  # the patience of whoever was told to stop
 PAUSE_SECONDS, CONNECT_SECONDS = 1.0, 5.0
 
 
@@ -58,10 +59,14 @@ def job_server(address: str | None) -> Iterator["JobServer"]:
 
 
 class JobServer:
-    """Calls are repeated while the server does not answer, for PATIENCE_SECONDS."""
+    """Calls are repeated while the server does not answer, for PATIENCE_SECONDS.
+
+    Raises EvolrayError when it does not answer for so long, UserError when it wants another token.
+    """
 
     def __init__(self, client: JobSubmissionClient, ray_address: str | None = None) -> None:
         self._client, self._ray_address = client, ray_address
+        self._patience = PATIENCE_SECONDS
 
     @property
     def url(self) -> str:
@@ -93,6 +98,8 @@ class JobServer:
         return self._patiently(lambda: self._look(job))
 
     def stop(self, job: str) -> None:
+        """Later calls do not wait long for a server that does not answer."""
+        self._patience = STOPPING_SECONDS
         with contextlib.suppress(RuntimeError, OSError):  # it has ended meanwhile, or there is nobody to ask
             self._client.stop_job(job)
 
@@ -143,7 +150,7 @@ class JobServer:
         return f"exec env {address}{python} {shlex.join(words)}"
 
     def _patiently(self, call: Callable[[], T]) -> T:
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + self._patience
         while True:
             try:
                 return call()
@@ -152,7 +159,7 @@ class JobServer:
             except (RuntimeError, OSError) as error:
                 if time.monotonic() > deadline:
                     raise EvolrayError(
-                        f"the job server has not answered for {PATIENCE_SECONDS:g} s ({_first_line(error)}). Jobs that "
+                        f"the job server has not answered for {self._patience:g} s ({_first_line(error)}). Jobs that "
                         "run go on; the same command takes them up."
                     ) from None
                 time.sleep(PAUSE_SECONDS)
