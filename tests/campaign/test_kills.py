@@ -72,8 +72,9 @@ class Place:
 
     def kill_all(self) -> None:
         for driver in self.started:
-            driver.kill()
-            driver.communicate()
+            if driver.poll() is None:
+                driver.kill()
+                driver.communicate()
 
     def state(self, step: str) -> dict[str, Any]:
         return read_json(self.run / "steps" / step / "step.json")
