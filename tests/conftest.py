@@ -12,7 +12,7 @@ import pytest
 
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else Ray 2.60 warns, and warnings are errors here
 
-# A shell's script starts what it runs in the background with Ctrl-C ignored, and children inherit that. Ours are sent it.
+# A script's shell starts what it runs in the background with Ctrl-C ignored, and children inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
