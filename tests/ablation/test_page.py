@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from evolray.ablation import stage
+from evolray.ablation.page import samples
 from evolray.ablation.page.writing import write_page
 from evolray.cluster.jobs.job import Job
 from evolray.errors import UserError
@@ -113,3 +114,15 @@ def test_it_fits_in_a_browser(browse: Callable[..., Any], run: Path, width: int,
     assert page.locator("svg").count() == 2
     ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert ground == {"light": "rgb(252, 252, 251)", "dark": "rgb(20, 23, 26)"}[scheme]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "question"),
+    [
+        ("Tom has 2 apples.\n\n### Response:", "Tom has 2 apples."),
+        ("Below is an instruction.\n\n### Instruction:\nAdd 1 and 2.\n\n### Response:", "Add 1 and 2."),
+        ("Question: what is it?", "Question: what is it?"),
+    ],
+)
+def test_a_problem_is_shown_without_the_form_of_its_prompt(prompt: str, question: str) -> None:
+    assert samples._question(prompt) == question

@@ -41,3 +41,9 @@ def test_a_score_of_ten_and_one_without_a_unit_have_two_digits() -> None:
 
 def test_an_entry_without_a_score_is_none() -> None:
     assert scores_of("gsm8k", {"score": float("nan")}) == []
+
+
+def test_problems_of_ones_own_do_not_go_by_the_benchmarks_name() -> None:
+    own = {"title": "GSM8K", "release": "GSM8K, 400 problems (sha256 0a1b2c3d4e5f…)", "score": 50.0}
+    released = {"title": "GSM8K", "release": "GSM8K test (1,319 problems)", "score": 50.0}
+    assert [scores_of("gsm8k", entry)[0].title for entry in (own, released)] == ["GSM8K's form", "GSM8K"]
