@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from evolray.cluster.jobs.logs import own_lines
 from evolray.errors import UserError
 from evolray.pool.layout import Folder, LocalFolder, cannot_write
 
@@ -121,7 +122,7 @@ class Records:
 
     def log_end(self, name: str, lines: int) -> list[str]:
         """The last lines of the log of the job that failed last."""
-        return (self._read(name, LOG) or b"").decode(errors="replace").rstrip().splitlines()[-lines:]
+        return own_lines((self._read(name, LOG) or b"").decode(errors="replace"))[-lines:]
 
     def _read(self, name: str, file: str) -> bytes | None:
         path = f"{STEPS}/{name}/{file}"

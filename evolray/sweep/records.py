@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from evolray.cluster.jobs.logs import own_lines
 from evolray.config import EvaluateConfig, load, to_yaml
 from evolray.errors import UserError
 from evolray.pool.layout import LocalFolder
@@ -126,7 +127,7 @@ class Records:
     def log_end(self, name: str, lines: int) -> list[str]:
         """The last lines of the log of the job that failed last."""
         try:
-            return self.folder.read(f"{name}/{LOG}").decode(errors="replace").rstrip().splitlines()[-lines:]
+            return own_lines(self.folder.read(f"{name}/{LOG}").decode(errors="replace"))[-lines:]
         except FileNotFoundError:
             return []
 

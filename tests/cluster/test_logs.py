@@ -17,6 +17,8 @@ from evolray.cluster.jobs.logs import last_line
         ("\x1b[32mgreen\x1b[0m words\n", "green words"),
         ("(a remark) of the job's own\n", "(a remark) of the job's own"),
         ("18:30:59\n", "18:30:59"),
+        ("2026-11-28 19:22:00,042\tINFO job_manager.py:581 -- Runtime env is setting up.\n", ""),
+        ("Running entrypoint for job a-1: exec env python\n", ""),
     ],
 )
 def test_the_last_line_of_the_job_itself(log: str, said: str) -> None:
