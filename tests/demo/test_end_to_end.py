@@ -29,7 +29,7 @@ def test_the_demo_by_its_command(tmp_path: Path) -> None:
             text=True, check=False, timeout=600, env={**environment, "RAY_TMPDIR": tmp, "COLUMNS": "120"},
         )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
-    assert "GSM8K, 1 step" in done.stdout and "simulated teacher" in done.stdout
+    assert "GSM8K's form, 1 step" in done.stdout and "simulated teacher" in done.stdout
     manifest = json.loads((run / "manifest.json").read_text())
     pool = json.loads((run / "pool/manifest.json").read_text())
     assert (manifest["stage"], manifest["status"]) == ("ablation", "complete")
