@@ -82,5 +82,5 @@ def _standing(done: Ablation) -> str:
     """What the table says below: where the page is, or how far the ablation has come."""
     if done.status == "complete":
         return f"The page: {done.page}"
-    first = done.message.partition("\n")[0]
+    first = done.message.partition("\n")[0].removeprefix(f"{done.status}: ")
     return f"The ablation is {done.status}{f': {first}' if first else ''}"
