@@ -6,8 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from evolray.cluster.jobs.own_ray import OwnRay, own_ray
 from evolray.pipeline.records import read_steps
 from evolray.pool.layout import LocalFolder
 from evolray.teachers.simulated.problems import benchmark_rows, draw, seed_rows
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray]
 
@@ -73,18 +73,10 @@ def start(config: Path, cluster: OwnRay) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-def wait_for(happened: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 300
-    while not happened():
-        assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.1)
-
-
 def test_an_ablation_that_was_killed_goes_on_to_its_page(tmp_path: Path, cluster: OwnRay) -> None:
     config, run = write_config(tmp_path), tmp_path / "run"
     first = start(config, cluster)
-    wait_for((run / "students/generations-0/run.yaml").exists, first)
+    wait_for(first, (run / "students/generations-0/run.yaml").exists)
     first.send_signal(signal.SIGKILL)
     first.communicate()
     digest = json.loads((run / "pool/manifest.json").read_text())["digest"]

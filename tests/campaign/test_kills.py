@@ -10,7 +10,6 @@ import secrets
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -26,6 +25,7 @@ from evolray.checkpoints import Checkpoints
 from evolray.cluster.jobs.own_ray import OwnRay, own_ray
 from evolray.config import CampaignConfig, from_mapping, to_yaml
 from tests.campaign import codebook
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray]
 
@@ -170,7 +170,7 @@ def hunt(place: Place, step: str) -> list[int]:
     if step.endswith("evolve"):
         place.teacher.hold_after(ANSWERS)
     driver = place.start()
-    wait_until(driver, lambda: is_inside(place, step))
+    wait_for(driver, lambda: is_inside(place, step), SECONDS, pause=0.01)
     driver.kill()
     driver.communicate()
     kill_job(place, step)
@@ -208,15 +208,6 @@ def kill_job(place: Place, step: str) -> None:
                 found.append(int(folder.name))
     assert len(found) == 1, f"{step}: its job had ended already"
     os.kill(found[0], signal.SIGKILL)
-
-
-def wait_until(driver: subprocess.Popen[str], happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not happened():
-        assert time.monotonic() < deadline, "it did not happen"
-        if driver.poll() is not None:
-            raise AssertionError(f"the campaign ended too early: {driver.communicate()[1]}")
-        time.sleep(0.01)
 
 
 def finish(driver: subprocess.Popen[str]) -> int:

@@ -33,9 +33,10 @@ def test_scores_come_in_the_order_of_the_rounds(folder: Folder) -> None:
 
 def test_without_a_cluster_nobody_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(on_ray, "cluster_address", lambda: None)
-    monkeypatch.setattr(subprocess, "Popen", None)
+    started: list[Any] = []
+    monkeypatch.setattr(subprocess, "Popen", lambda *words, **_: started.append(words))
     with on_ray.observed("runs/a"):
-        pass
+        assert started == []
 
 
 def test_a_campaign_goes_on_where_nobody_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,6 +15,7 @@ from evolray.cluster.jobs.job import Request
 from evolray.cluster.jobs.on_ray import JobServer
 from evolray.cluster.jobs.own_ray import own_ray
 from evolray.views.jobs import runs_of, runs_view
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray]
 
@@ -40,13 +41,6 @@ def server(place: Path) -> Iterator[JobServer]:
         patch.setenv("RAY_AUTH_TOKEN", "a" * 64)
         with own_ray({}) as ray:
             yield JobServer(JobSubmissionClient(ray.url, headers=dict(ray.headers)))
-
-
-def wait_until(happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 120
-    while not happened():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.2)
 
 
 def test_jobs_are_listed_with_all_that_is_shown_of_them(server: JobServer) -> None:

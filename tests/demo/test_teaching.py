@@ -6,9 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -17,6 +15,7 @@ import pytest
 from evolray.demo.teaching import PLACE, _earlier_port, from_environment, simulated
 from evolray.errors import UserError
 from evolray.pool.layout import LocalFolder
+from tests.waiting import wait_until
 
 
 def models(base_url: str) -> list[str]:
@@ -28,13 +27,6 @@ def is_gone(base_url: str) -> bool:
     host, _, port = base_url.removeprefix("http://").removesuffix("/v1").partition(":")
     with socket.socket() as attempt:
         return attempt.connect_ex((host, int(port))) != 0
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_the_server_answers_until_the_block_ends(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ import secrets
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from ray.job_submission import JobDetails, JobSubmissionClient
 from evolray.cluster.jobs.own_ray import OwnRay, own_ray
 from evolray.pipeline.records import StepRecord, read_steps
 from evolray.pool.layout import LocalFolder
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray]
 
@@ -57,17 +57,6 @@ def behave(run: Path, step: str, behaviour: str, times: int = 1) -> Path:
     folder.mkdir(parents=True)
     (folder / behaviour).write_text(str(times))
     return folder
-
-
-def wait_for(process: subprocess.Popen[str], happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 120
-    while not happened():
-        assert time.monotonic() < deadline, "it did not happen"
-        try:
-            process.wait(0.1)
-        except subprocess.TimeoutExpired:
-            continue
-        raise AssertionError(f"the run ended too early: {process.communicate()[1]}")
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str]:

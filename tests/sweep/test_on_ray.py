@@ -6,7 +6,6 @@ import secrets
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,6 +17,7 @@ from ray.job_submission import JobDetails, JobSubmissionClient
 from evolray.cluster.jobs.own_ray import OwnRay, own_ray
 from evolray.config import SweepConfig, to_yaml
 from tests.sweep import places
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray]
 
@@ -72,17 +72,6 @@ def behave(config: SweepConfig, cell: str, behaviour: str, times: int | None = N
     folder.mkdir(parents=True)
     (folder / behaviour).write_text("" if times is None else str(times))
     return folder
-
-
-def wait_for(process: subprocess.Popen[str], happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 120
-    while not happened():
-        assert time.monotonic() < deadline, "it did not happen"
-        try:
-            process.wait(0.1)
-        except subprocess.TimeoutExpired:
-            continue
-        raise AssertionError(f"the sweep ended too early: {process.communicate()[1]}")
 
 
 def jobs_of(cluster: OwnRay, config: SweepConfig) -> dict[str, list[JobDetails]]:
