@@ -18,9 +18,9 @@ from transformers import TrainerCallback
 
 from evolray.pool.layout import Folder, LocalFolder
 from evolray.train.batches import Batches, size
-from evolray.train.watching import Figures
+from evolray.train.watching import LOG, Figures
 
-LOG, BOARD = "log.jsonl", "tensorboard"
+BOARD = "tensorboard"  # a folder of the run
 WATCHED_SECONDS = 60.0  # the window that speeds are means over
 
 

@@ -37,7 +37,7 @@ from evolray.train.store import DATA, INDEX, read_index, write_index
 from evolray.train.student import SCRATCH, Student, describe, grow_student, make_scratch, written
 from evolray.train.tokenizer import dress, load_tokenizer
 from evolray.train.tokens import REJECTED, index_of, to_metadata
-from evolray.train.watching import Figures
+from evolray.train.watching import Figures, read_log
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -241,6 +241,8 @@ class Run:
             message = f"stopped at step {outcome.step:,} of {self._manifest.steps:,}, with a checkpoint"
             self._write("interrupted", message)
             raise Interrupted(message)
+        # A training that was killed behind its last checkpoint has nothing left to tell.
+        self._manifest.figures |= {**read_log(self._folder, outcome.step), "steps": self._manifest.steps}
         self._write("complete")
 
     def _write(self, status: str, message: str = "") -> None:

@@ -1,7 +1,13 @@
 """What a training tells while it runs, and who is told."""
 
+import json
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+from evolray.pool.layout import Folder
+
+LOG = "log.jsonl"
+"""A file of the run: a line for each time that figures were told."""
 
 
 @dataclass
@@ -47,3 +53,16 @@ class Nobody:
         return False
 
     def saved(self, checkpoint: dict[str, Any]) -> None: ...
+
+
+def read_log(folder: Folder, step: int) -> dict[str, Any]:
+    """The figures of a run at a step: of each the last one that was logged up to there. Empty without a log."""
+    figures: dict[str, Any] = {}
+    for line in folder.read(LOG).splitlines() if folder.exists(LOG) else ():
+        try:
+            logged = json.loads(line)
+        except ValueError:  # a kill can cut one
+            continue
+        if logged["step"] <= step:
+            figures |= logged
+    return figures

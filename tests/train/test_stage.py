@@ -4,7 +4,7 @@ import logging
 import pickle
 import shutil
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +133,26 @@ def test_a_student_from_scratch_is_there_whole_or_not_at_all(config: TrainConfig
     made = (place / "model.safetensors").stat().st_mtime_ns
     assert run._student() == str(place)
     assert (place / "model.safetensors").stat().st_mtime_ns == made
+
+
+def test_a_run_killed_behind_its_last_checkpoint_ends_with_the_figures_of_its_last_step(config: TrainConfig) -> None:
+    """The manifest is written every few seconds: a rerun that has nothing left to train finds an old one."""
+    config = replace(config, epochs=3)
+    small.write_examples(Path(config.run), small.examples(6), config)
+    first = small.trained(config)
+    last = asdict(first.recorder.told[-1])
+    with (Path(config.run) / "log.jsonl").open("a") as log:
+        log.write('{"step": 6, "lo')  # the kill cut it
+    before = TrainManifest(config.run, "running", step=1, steps=6, figures={"step": 1, "steps": 6, "loss": 9.5})
+
+    again = small.trained(config)
+    assert again.recorder.told == []
+    run = stage.Run(config, open_folder(config.run), [], before)
+    run._conclude(again.outcome)
+    written = manifests.read(open_folder(config.run))
+    assert written is not None and (written.status, written.step) == ("complete", 6)
+    assert last["loss"] < 9.5
+    assert written.figures == {key: value for key, value in last.items() if value is not None}
 
 
 # --- what ends a run before it starts ---
