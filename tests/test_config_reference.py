@@ -58,7 +58,7 @@ def test_the_page_in_conf_is_that_of_the_dataclasses() -> None:
 
 
 def test_every_command_with_settings_is_in_it() -> None:
-    stages = {name: getattr(config, schema) for name, schema, _, _ in cli.STAGES}
+    stages = {name: getattr(config, schema) for name, schema, _ in cli.STAGES}
     assert dict(reference.COMMANDS) == stages
 
 

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from threading import Event
 
+from evolray.teachers.simulated.server import fetch
+
 
 def wait_until(happened: Callable[[], bool], seconds: float = 120.0, pause: float = 0.05) -> None:
     deadline = time.monotonic() + seconds
@@ -25,3 +27,13 @@ def wait_for(
         except subprocess.TimeoutExpired:
             continue
         raise AssertionError(f"it ended too early: {'; '.join(filter(None, process.communicate()))}")
+
+
+def wait_for_answers(endpoint: str, number: int, alive: Callable[[], bool]) -> None:
+    """Until a simulated endpoint has given so many to whoever asks, who has to be alive all the while."""
+
+    def are_given() -> bool:
+        assert alive(), f"it ended before {number:,} answers were given"
+        return bool(fetch(endpoint, "stats")["answered"] >= number)
+
+    wait_until(are_given, seconds=300.0, pause=0.02)

@@ -7,9 +7,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import asdict, replace
-from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,10 +26,11 @@ from evolray.train import manifest as manifests
 from evolray.train import settings as derived
 from evolray.train.batches import accumulation_for
 from evolray.train.examples import Example
+from evolray.train.identity import described, identity_of, versions
 from evolray.train.job import Job, Outcome, plan
-from evolray.train.manifest import STAGE, TrainManifest
+from evolray.train.lines import accounts_line, settings_line
+from evolray.train.manifest import TrainManifest
 from evolray.train.progress import Progress
-from evolray.train.sizing import GIB
 from evolray.train.sources import Source, find_sources, read
 from evolray.train.store import DATA, INDEX, read_index, write_index
 from evolray.train.student import SCRATCH, Student, describe, grow_student, make_scratch, written
@@ -50,15 +49,6 @@ logger = logging.getLogger("evolray")
 STUDENT = "student"  # a folder of the run: the student before training, where it had to be made or changed
 SCRATCH_EXAMPLES = 20_000  # what the tokenizer of a student from scratch is trained on
 MANIFEST_SECONDS = 5.0
-PACKAGES = ("evolray", "torch", "transformers", "trl", "deepspeed", "peft", "ray")
-
-# Another value would train another student. What is not here (workers, packing, micro-batches, precision) may change.
-IDENTITY = (
-    "data", "model", "generations", "columns", "limit", "held_out", "chat_format", "max_length", "over_long", "epochs",
-    "max_steps", "max_tokens", "global_batch", "learning_rate", "schedule", "warmup_steps", "weight_decay",
-    "adam_betas", "adam_epsilon", "max_grad_norm", "seed", "lora", "scratch",
-)  # fmt: skip
-LATER = ("max_tokens",)  # runs that were begun before there was such a setting are still the same
 
 
 def train(config: TrainConfig, *, console: Console | None = None) -> Checkpoints:
@@ -79,7 +69,7 @@ def train(config: TrainConfig, *, console: Console | None = None) -> Checkpoints
     except OSError as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:300]
         raise UserError(f"run={folder.url}: cannot be read ({reason}).") from None
-    identity, is_settled = _identity(config, deepspeed), folder.exists(INDEX)
+    identity, is_settled = identity_of(config, deepspeed), folder.exists(INDEX)
     if is_settled:  # until the examples are tokenised, a wrong setting can be put right
         check_same_run(folder, {}, identity)
     done = manifests.read(folder)
@@ -90,7 +80,7 @@ def train(config: TrainConfig, *, console: Console | None = None) -> Checkpoints
     if config.model != SCRATCH:
         describe(config.model)
     with hold(folder):
-        describe_run(folder, _described(config, folder), {}, identity, anew=not is_settled)
+        describe_run(folder, described(config, folder), {}, identity, anew=not is_settled)
         if not is_settled and isinstance(folder, LocalFolder):
             for leftover in (DATA, REJECTED, STUDENT):
                 shutil.rmtree(folder.path / leftover, ignore_errors=True)
@@ -187,7 +177,7 @@ class Run:
         else:
             index, metadata = found
             self._manifest.examples = json.loads(metadata["accounts"])
-        logger.info(_accounts_line(self._manifest.examples))
+        logger.info(accounts_line(self._manifest.examples))
         return index
 
     def _job(
@@ -213,15 +203,15 @@ class Run:
             "accumulation": accumulation,
             "deepspeed": settings.deepspeed_config(accumulation, config.workers.number, config.max_grad_norm),
         }
-        logger.info(_settings_line(config, student, machine, settings, accumulation, batches.steps))
+        logger.info(settings_line(config, student, machine, settings, accumulation, batches.steps))
         if latest := Checkpoints(config.run).latest():
             logger.info("going on from the checkpoint of step %s", f"{latest.step:,}")
         about = {
             "model": config.model,
             "data": self._manifest.data,
             "examples": self._manifest.examples,
-            "config": _described(config, self._folder),
-            "versions": _versions(),
+            "config": described(config, self._folder),
+            "versions": versions(),
         }
         return Job(config, model, tokenizer, student, machine, settings, accumulation, about)
 
@@ -279,62 +269,6 @@ def _check_resumable(checkpoints: Checkpoints, stage: int | None, workers: int) 
             f"workers; expected workers.number={latest.about.get('workers')}, got {workers}. Or train from it as "
             "model=, in a new run."
         )
-
-
-# --- what is told ---
-
-
-def _accounts_line(accounts: dict[str, Any]) -> str:
-    rejected = sum(accounts["rejected"].values())
-    reasons = ", ".join(f"{reason} {number:,}" for reason, number in accounts["rejected"].items())
-    return (
-        f"{accounts['entries']:,} entries = {accounts['train']:,} to train on + {accounts['held_out']:,} held out + "
-        f"{rejected:,} rejected{f' ({reasons})' if reasons else ''}; {accounts['cut']:,} cut; {accounts['tokens']:,} "
-        f"tokens, {accounts['trained_tokens']:,} of them trained; the longest example has {accounts['longest']:,}"
-    )
-
-
-def _settings_line(
-    config: TrainConfig,
-    student: Student,
-    machine: "Machine",
-    settings: "derived.Settings",
-    accumulation: int,
-    steps: int,
-) -> str:
-    zero = "data parallel" if settings.stage is None else f"ZeRO-{settings.stage}"
-    return (
-        f"{student.architecture} of {student.parameters / 1e6:,.1f} M parameters, {settings.precision}, "
-        f"{settings.attention} attention, {zero}; {steps:,} steps of {config.global_batch} examples = "
-        f"{_plural(config.workers.number, 'worker')} ({machine.name}, {machine.memory / GIB:.1f} GiB) x "
-        f"{_plural(accumulation, 'pass', 'passes')} of at most {settings.micro_batch_tokens:,} tokens; "
-        f"state {settings.state_bytes / GIB:.2f} GiB per worker"
-    )
-
-
-def _plural(number: int, one: str, several: str = "") -> str:
-    return f"{number:,} {one if number == 1 else several or f'{one}s'}"
-
-
-def _identity(config: TrainConfig, deepspeed: dict[str, Any] | None) -> dict[str, Any]:
-    values = asdict(config)
-    zero = None if deepspeed is None else deepspeed.get("zero_optimization", {}).get("stage", 0)
-    identity = {name: values[name] for name in IDENTITY if name not in LATER or values[name] is not None}
-    if not config.scratch.numbers:
-        del identity["scratch"]["numbers"]
-    return {**identity, "data": without_credentials(config.data), "zero_stage": zero, "stage": STAGE}
-
-
-def _described(config: TrainConfig, folder: Folder) -> dict[str, Any]:
-    return {**asdict(config), "run": folder.url, "data": without_credentials(config.data)}
-
-
-def _versions() -> dict[str, str]:
-    versions = {}
-    for package in PACKAGES:
-        with suppress(PackageNotFoundError):
-            versions[package] = version(package)
-    return versions
 
 
 def _short_name(model: str) -> str:

@@ -1,6 +1,5 @@
 """A cluster that grows by what waits for it. The test plays the autoscaler: it looks where the real one does."""
 
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,6 +11,7 @@ from ray.util import placement_group_table
 from evolray.cluster.on_ray import find_machine
 from evolray.config import WorkersConfig
 from evolray.errors import UserError
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray]
 
@@ -35,9 +35,8 @@ def test_what_is_waited_for_is_asked_for_and_no_longer_when_it_is_there(one_core
     workers = WorkersConfig(number=3, device="cpu", cpus=1.0, wait_seconds=240)
     with ThreadPoolExecutor() as threads:
         finding = threads.submit(find_machine, workers)
-        deadline = time.monotonic() + 120
-        while not (asked := pending()) and time.monotonic() < deadline:
-            time.sleep(0.05)
+        wait_until(lambda: bool(pending()))
+        asked = pending()
         one_core.add_node(num_cpus=2)
         assert finding.result().device == "cpu"
     assert asked == [[{"CPU": 1.0}] * 3]

@@ -2,7 +2,7 @@
 
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -10,6 +10,7 @@ import pytest
 
 import evolray
 from evolray.teachers.simulated.server import ServerSettings, fetch, running
+from tests.waiting import wait_for_answers
 
 pytestmark = pytest.mark.slow
 
@@ -59,11 +60,6 @@ def evolve(folder: Path, endpoint: str, seeds: str, **more: object) -> evolray.P
 def files(folder: Path) -> dict[str, bytes]:
     kinds = ("pool", "eliminated", "failed")
     return {f"{kind}/{path.name}": path.read_bytes() for kind in kinds for path in (folder / kind).iterdir()}
-
-
-def wait_for_answers(endpoint: str, number: int, alive: Callable[[], bool]) -> None:
-    while fetch(endpoint, "stats")["answered"] < number:
-        assert alive(), "the run ended before it could be killed"
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])

@@ -3,7 +3,7 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
@@ -11,6 +11,7 @@ import pytest
 
 from evolray.teachers.simulated.server import fetch, running
 from evolray.teachers.simulated.settings import ServerSettings
+from tests.waiting import wait_for, wait_for_answers
 
 pytestmark = pytest.mark.slow
 
@@ -53,11 +54,6 @@ def finish(run: Path, data: Path, endpoint: str) -> None:
     assert again.returncode == 0, output
 
 
-def wait_for(condition: Callable[[], bool], driver: "subprocess.Popen[str]") -> None:
-    while not condition():
-        assert driver.poll() is None, "the run ended before it could be stopped"
-
-
 def files(run: Path) -> dict[str, bytes]:
     kinds = ("pool", "dropped", "training")
     return {f"{kind}/{path.name}": path.read_bytes() for kind in kinds for path in sorted((run / kind).iterdir())}
@@ -81,9 +77,9 @@ def test_kill_the_driver(
     fetch(endpoint, "reset")
     driver = start(run, data, endpoint)
     if step == "judging":
-        wait_for(lambda: fetch(endpoint, "stats")["answered"] > whole[1] // 2, driver)
+        wait_for_answers(endpoint, whole[1] // 2, lambda: driver.poll() is None)
     else:
-        wait_for((run / "steps" / f"{step}.json").exists, driver)
+        wait_for(driver, (run / "steps" / f"{step}.json").exists, pause=0.01)
     driver.kill()
     driver.communicate()
     finish(run, data, endpoint)
@@ -95,7 +91,7 @@ def test_interrupt_the_driver(whole: tuple[dict[str, bytes], int], data: Path, e
     run = tmp_path / "mix"
     fetch(endpoint, "reset")
     driver = start(run, data, endpoint)
-    wait_for(lambda: fetch(endpoint, "stats")["answered"] > whole[1] // 2, driver)
+    wait_for_answers(endpoint, whole[1] // 2, lambda: driver.poll() is None)
     driver.send_signal(signal.SIGINT)
     output, _ = driver.communicate()
     assert driver.returncode == INTERRUPTED, output

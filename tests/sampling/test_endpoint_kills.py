@@ -4,7 +4,7 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -15,6 +15,7 @@ from evolray.records import Turn
 from evolray.sampling.questions import SAMPLED, Question, read_samples, write_questions
 from evolray.teachers.simulated.server import fetch, running
 from evolray.teachers.simulated.settings import ServerSettings
+from tests.waiting import wait_for_answers
 
 pytestmark = pytest.mark.slow
 
@@ -72,11 +73,6 @@ def start(folder: Folder, endpoint: str) -> subprocess.Popen[str]:
     }  # fmt: skip
     command = [sys.executable, "-c", PROGRAM, json.dumps([folder.url, SHARDS, settings])]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-
-def wait_for_answers(endpoint: str, number: int, alive: Callable[[], bool]) -> None:
-    while fetch(endpoint, "stats")["answered"] < number:
-        assert alive(), "the run ended before it could be stopped"
 
 
 def finish(folder: Folder, endpoint: str) -> None:

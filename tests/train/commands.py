@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -56,15 +56,6 @@ def ended(process: subprocess.Popen[str], code: int = 0) -> str:
     output, _ = process.communicate()
     assert process.returncode == code, output
     return output
-
-
-def wait_for(process: subprocess.Popen[str], happened: Callable[[], bool]) -> None:
-    while not happened():
-        try:
-            process.wait(0.1)
-        except subprocess.TimeoutExpired:
-            continue
-        raise AssertionError(f"the run ended too early: {process.communicate()[0]}")
 
 
 def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tests.train import commands
-from tests.train.commands import about, digest, ended, losses, start, status, wait_for, workers_of
+from tests.train.commands import about, digest, ended, losses, start, status, workers_of
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.slow
 

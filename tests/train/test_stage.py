@@ -17,6 +17,8 @@ from evolray.pool.layout import open_folder
 from evolray.pool.manifest import describe_run
 from evolray.train import manifest as manifests
 from evolray.train import stage
+from evolray.train.identity import IDENTITY, described, identity_of
+from evolray.train.lines import accounts_line
 from evolray.train.manifest import TrainManifest
 from evolray.train.sources import Source
 from evolray.train.store import write_index
@@ -49,8 +51,8 @@ def lines(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_every_setting_is_part_of_the_identity_or_free() -> None:
     """A new setting has to be put on one side. Of deepspeed only the stage counts."""
-    assert {*stage.IDENTITY} | FREE | {"deepspeed"} == {field.name for field in fields(TrainConfig)}
-    assert not {*stage.IDENTITY} & FREE
+    assert {*IDENTITY} | FREE | {"deepspeed"} == {field.name for field in fields(TrainConfig)}
+    assert not {*IDENTITY} & FREE
 
 
 @pytest.mark.parametrize(
@@ -66,7 +68,7 @@ def test_a_rerun_that_would_train_something_else_is_refused(
     config: TrainConfig, changes: dict[str, Any], named: str
 ) -> None:
     folder = open_folder(config.run)
-    describe_run(folder, {}, {}, stage._identity(config, None))
+    describe_run(folder, {}, {}, identity_of(config, None))
     index, accounts = index_of([tokenise(folder, 0, 0, small.examples(6), small.tokenizer(), config)])
     write_index(folder, index, to_metadata(accounts, {}))
     with pytest.raises(UserError) as error:
@@ -75,16 +77,16 @@ def test_a_rerun_that_would_train_something_else_is_refused(
 
 
 def test_a_run_begun_before_there_were_these_settings_is_the_same_run(config: TrainConfig) -> None:
-    before = stage._identity(config, None)
+    before = identity_of(config, None)
     assert "max_tokens" not in before and "numbers" not in before["scratch"]
-    after = stage._identity(replace(config, max_tokens=5, scratch=replace(config.scratch, numbers=True)), None)
+    after = identity_of(replace(config, max_tokens=5, scratch=replace(config.scratch, numbers=True)), None)
     assert (after["max_tokens"], after["scratch"]["numbers"]) == (5, True)
 
 
 def test_until_the_examples_are_tokenised_a_setting_can_be_put_right(config: TrainConfig) -> None:
     """What an attempt that got no further left behind does not stay beside what comes next."""
     folder = open_folder(config.run)
-    describe_run(folder, {}, {}, stage._identity(replace(config, max_length=2), None))
+    describe_run(folder, {}, {}, identity_of(replace(config, max_length=2), None))
     tokenise(folder, 0, 7, small.examples(6), small.tokenizer(), config)
     with pytest.raises(UserError, match=r"workers.number=1000"):
         stage.train(replace(config, workers=WorkersConfig(number=1000, device="cpu", cpus=1)))
@@ -94,13 +96,13 @@ def test_until_the_examples_are_tokenised_a_setting_can_be_put_right(config: Tra
 
 def test_a_password_in_a_url_is_not_written_down(config: TrainConfig) -> None:
     config.data = "https://user:secret@host/data.jsonl"
-    identity, described = stage._identity(config, None), stage._described(config, open_folder(config.run))
-    assert "secret" not in f"{identity}{described}"
+    identity, shown = identity_of(config, None), described(config, open_folder(config.run))
+    assert "secret" not in f"{identity}{shown}"
 
 
 def test_a_finished_run_says_so_and_does_nothing(config: TrainConfig, lines: Callable[[], list[str]]) -> None:
     folder = open_folder(config.run)
-    describe_run(folder, {}, {}, stage._identity(config, None))
+    describe_run(folder, {}, {}, identity_of(config, None))
     manifests.write(folder, TrainManifest(folder.url, "complete", steps=1234))
     Path(config.data).unlink()  # nor is the data looked for
     assert isinstance(stage.train(config), Checkpoints)
@@ -200,7 +202,7 @@ def test_data_of_which_nothing_is_left_is_refused_with_the_reasons(config: Train
 
 
 def test_the_accounts_are_told_in_a_line() -> None:
-    assert stage._accounts_line(ACCOUNTS) == (
+    assert accounts_line(ACCOUNTS) == (
         "12,345 entries = 12,000 to train on + 45 held out + 300 rejected (no_response 100, over_long 200); 7 cut; "
         "1,000,000 tokens, 654,321 of them trained; the longest example has 2,048"
     )

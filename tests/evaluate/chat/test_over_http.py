@@ -13,6 +13,7 @@ import pytest
 
 from evolray.teachers.simulated.server import fetch, running
 from evolray.teachers.simulated.settings import FAULTS, ServerSettings
+from tests.waiting import wait_for_answers
 
 pytestmark = pytest.mark.slow
 
@@ -105,8 +106,7 @@ def test_kill_9_costs_the_calls_in_flight_alone(files: Mapping[str, Path], tmp_p
         whole = judge(url, files, tmp_path / "whole")
         fetch(url, "reset")
         child = start(url, files, tmp_path / "killed")
-        while fetch(url, "stats")["answered"] < VERDICTS // 2:
-            assert child.poll() is None, "it ended before it could be killed"
+        wait_for_answers(url, VERDICTS // 2, lambda: child.poll() is None)
         child.kill()
         child.communicate()
         killed = judge(url, files, tmp_path / "killed")
