@@ -49,12 +49,12 @@ def evolve_command(base_url: str, seeds: Path, run: Path, max_in_flight: int | s
     return [sys.executable, "-m", "evolray.cli", "evolve", *(f"{key}={value}" for key, value in settings.items())]
 
 
-def start(command: Sequence[str], log: Path) -> "subprocess.Popen[bytes]":
+def start(command: Sequence[str], log: Path, **environment: str) -> "subprocess.Popen[bytes]":
     """Start a command on this checkout, with a Ray of its own, its output in `log`."""
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    environment = os.environ | {"PYTHONPATH": path, "RAY_ADDRESS": "local"}
+    whole = os.environ | {"PYTHONPATH": path, "RAY_ADDRESS": "local"} | environment
     with log.open("ab") as output:
-        return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
+        return subprocess.Popen(command, cwd=ROOT, env=whole, stdout=output, stderr=subprocess.STDOUT)
 
 
 def check_ended(child: "subprocess.Popen[bytes]", log: Path, codes: tuple[int, ...] = (0,)) -> None:

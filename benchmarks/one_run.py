@@ -4,8 +4,9 @@ Times are the server's. CPU is that of the whole process tree; processes that en
 """
 
 import math
+import subprocess
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,11 +49,8 @@ def measure(command: Sequence[str], base_url: str, limit: int, log: Path) -> Mea
     """Run a command to its end. The server's clock starts with the process."""
     fetch(base_url, "reset")
     child = start(command, log)
-    cpu: dict[tuple[int, int], tuple[str, float]] = {}
     try:
-        while child.poll() is None:
-            cpu |= {(one.pid, one.started): (one.name, one.cpu_seconds) for one in process_tree(child.pid) if one.name}
-            time.sleep(SAMPLE_SECONDS)
+        cpu = follow(child)
     finally:
         child.kill()
         child.wait()
@@ -67,14 +65,21 @@ def measure(command: Sequence[str], base_url: str, limit: int, log: Path) -> Mea
         work=sum(end - start for start, end, _ in timeline),
         full=share_full(timeline, math.ceil(FULL * limit)),
         peak=stats["peak_in_flight"],
-        cpu=sum(seconds for _, seconds in cpu.values()),
-        processes=_by_name(cpu.values()),
+        cpu=sum(cpu.values()),
+        processes=cpu,
     )
 
 
-def _by_name(processes: Iterable[tuple[str, float]]) -> dict[str, float]:
+def follow(
+    child: "subprocess.Popen[bytes]", until: Callable[[], bool] = lambda: False, pause: float = SAMPLE_SECONDS
+) -> dict[str, float]:
+    """CPU seconds of the command's processes, by name, at its end or when `until` says so; asked after each pause."""
+    seen: dict[tuple[int, int], tuple[str, float]] = {}
+    while child.poll() is None and not until():
+        seen |= {(one.pid, one.started): (one.name, one.cpu_seconds) for one in process_tree(child.pid) if one.name}
+        time.sleep(pause)
     total: dict[str, float] = {}
-    for name, seconds in processes:
+    for name, seconds in seen.values():
         total[name] = total.get(name, 0.0) + seconds
     return total
 
