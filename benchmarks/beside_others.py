@@ -123,9 +123,15 @@ def run(tool: Tool, url: str, seeds: Path, folder: Path, patience: float, answer
     timeline = fetch(url, "timeline")
     first = min((one for one, _, _ in timeline), default=0.0)
     return Ran(
-        code, wall, first, max((end for _, end, _ in timeline), default=0.0) - first,
-        sum(end - one for one, end, _ in timeline), len(timeline), sum(cpu.values()), tool.good(folder),
-    )  # fmt: skip
+        code=code,
+        wall=wall,
+        first_call=first,
+        span=max((end for _, end, _ in timeline), default=0.0) - first,
+        work=sum(end - one for one, end, _ in timeline),
+        calls=len(timeline),
+        cpu=sum(cpu.values()),
+        good=tool.good(folder),
+    )
 
 
 def answered(url: str) -> int:
