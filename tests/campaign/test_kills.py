@@ -43,7 +43,7 @@ SETTINGS: dict[str, Any] = {
     "train": {
         "model": "scratch", "chat_format": "freeform", "max_length": 128,
         "epochs": 1000, "max_steps": STEPS_OF_TRAINING,
-        "global_batch": 24, "learning_rate": 8e-3, "warmup_steps": 5, "checkpoint_steps": 40, "keep_checkpoints": 1,
+        "global_batch": 24, "learning_rate": 8e-3, "warmup_steps": 5, "checkpoint_steps": 20, "keep_checkpoints": 1,
         "workers": {"cpus": 1},
         "scratch": {"hidden": 64, "layers": 2, "heads": 4, "feed_forward": 128, "vocabulary": 600},
     },
