@@ -19,14 +19,15 @@ def wait_for(
     process: subprocess.Popen[str], happened: Callable[[], bool], seconds: float = 300.0, pause: float = 0.1
 ) -> None:
     """Like `wait_until`; with what the process said where it ends before."""
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline, f"it did not happen within {seconds:g} s"
-        try:
-            process.wait(pause)
-        except subprocess.TimeoutExpired:
-            continue
-        raise AssertionError(f"it ended too early: {'; '.join(filter(None, process.communicate()))}")
+
+    def has_happened() -> bool:
+        if happened():
+            return True
+        if process.poll() is not None:
+            raise AssertionError(f"it ended too early: {'; '.join(filter(None, process.communicate()))}")
+        return False
+
+    wait_until(has_happened, seconds, pause)
 
 
 def wait_for_answers(endpoint: str, number: int, alive: Callable[[], bool]) -> None:
