@@ -106,7 +106,7 @@ RULES = (
     Rule("evolray/calling.py"),
     Rule("evolray/*/__init__.py", ("evolray.calling",)),
     Rule("evolray/cluster/on_ray.py", CLUSTER, {"torch": "_probe"}),
-    Rule("evolray/cluster/shards/on_ray.py", ("ray",)),
+    Rule("evolray/cluster/shards/on_ray.py", ("evolray.cluster.terminal", "ray")),
     Rule("evolray/cluster/shards/*.py"),
     Rule("evolray/cluster/jobs/on_ray.py", CLUSTER),
     Rule("evolray/cluster/jobs/*.py", ("evolray.cluster.jobs", "evolray.errors")),

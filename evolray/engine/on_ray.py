@@ -23,7 +23,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from evolray.cluster import metrics
 from evolray.cluster.shards.on_ray import Consumer, last_line, over_shards
-from evolray.cluster.terminal import interrupted_by_sigterm, without_known_noise
+from evolray.cluster.terminal import interrupted_by_sigterm
 from evolray.config import EngineConfig
 from evolray.engine.coordinator import Coordinator
 from evolray.engine.messages import Orders, Report, Snapshot, Stop, why_unfinished
@@ -67,21 +67,19 @@ def run_shards(
     actors = min(engine.actors, len(shards))
     rows = over_shards(Shards, arguments, shards, actors, at_once, num_cpus=engine.cpus_per_actor)
     consumer = Consumer(rows, take)
+    asked = {"CPU": engine.cpus_per_actor}
+
+    def has_workers() -> bool:
+        return bool(ray.get(actor.has_workers.remote()))
+
     with interrupted_by_sigterm():
-        if not _interrupted(lambda: _wait_for_workers(consumer, actor), actor):
+        if not _interrupted(lambda: consumer.start_working(has_workers, asked), actor):
             _interrupted(lambda: _follow(consumer, actor, show), actor)
-    consumer.ended.wait(STOP_SECONDS)
+        consumer.end(STOP_SECONDS if has_workers() else 0)
     stop: Stop | None = ray.get(actor.stopped.remote())
     if consumer.error and not stop:
         raise EvolrayError(f"Ray gave up: {last_line(consumer.error)}") from consumer.error
     return finished, why_unfinished(shards, finished, stop)
-
-
-def _wait_for_workers(consumer: Consumer, coordinator: Any) -> None:
-    with without_known_noise():
-        consumer.start()
-        while not (consumer.ended.wait(FIRST_POLL_SECONDS) or ray.get(coordinator.has_workers.remote())):
-            pass
 
 
 def _follow(consumer: Consumer, coordinator: Any, show: Callable[[Snapshot], None]) -> None:

@@ -20,7 +20,7 @@ from evolray.cluster import metrics
 from evolray.cluster.machine import Machine
 from evolray.cluster.on_ray import cluster, find_machine, with_cpus
 from evolray.cluster.shards.on_ray import Consumer, last_line, over_shards
-from evolray.cluster.terminal import interrupted_by_sigterm, without_known_noise
+from evolray.cluster.terminal import interrupted_by_sigterm
 from evolray.config import SamplerConfig
 from evolray.errors import EvolrayError, Interrupted, UserError
 from evolray.pool.layout import Folder
@@ -33,7 +33,6 @@ from evolray.sampling.shard_worker import ShardWorker, ToldToStop
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.5
-FIRST_POLL_SECONDS = 0.05
 STOP_SECONDS = 10.0  # after Ctrl-C; a step of a large model on a CPU may take some of them
 RAISED: dict[str, type[EvolrayError]] = {"interrupted": Interrupted, "user": UserError, "error": EvolrayError}
 
@@ -78,21 +77,23 @@ def run_shards(
         consumer = Consumer(
             over_shards(Shards, arguments, shards, number, num_cpus=workers.cpus or 0, num_gpus=gpus), take
         )
+        asked = {"CPU": workers.cpus or 0, "GPU": gpus}
+
+        def has_workers() -> bool:
+            return bool(ray.get(board.has_workers.remote()))
+
         with interrupted_by_sigterm():
             try:
+                consumer.start_working(has_workers, asked)
                 _follow(consumer, board, show)
             except KeyboardInterrupt:
                 ray.get(board.stop.remote(Stop("interrupted", "interrupted; finished shards are kept")))
-        consumer.ended.wait(STOP_SECONDS)
+            consumer.end(STOP_SECONDS if has_workers() else 0)
         if missing := {*shards} - finished:  # else a stop came too late to stop anything
             _raise_why(missing, consumer, ray.get(board.stopped.remote()))
 
 
 def _follow(consumer: Consumer, board: Any, show: Callable[[Sampling], None]) -> None:
-    with without_known_noise():
-        consumer.start()
-        while not (consumer.ended.wait(FIRST_POLL_SECONDS) or ray.get(board.has_workers.remote())):
-            pass
     while True:
         ended = consumer.ended.wait(POLL_SECONDS)
         show(ray.get(board.sampling.remote()))

@@ -8,12 +8,23 @@ import ray
 from ray.cluster_utils import Cluster
 from ray.util import placement_group_table
 
+import evolray
 from evolray.cluster.on_ray import find_machine
+from evolray.cluster.shards import on_ray
 from evolray.config import WorkersConfig
 from evolray.errors import UserError
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray]
+
+
+@pytest.fixture
+def no_core() -> Iterator[Cluster]:
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    ray.init(cluster.address, log_to_driver=False)
+    yield cluster
+    ray.shutdown()
+    cluster.shutdown()
 
 
 @pytest.fixture
@@ -47,3 +58,21 @@ def test_what_did_not_come_is_asked_for_no_longer(one_core: Cluster) -> None:
     with pytest.raises(UserError, match="needs 1 GPUs, and the cluster has 0"):
         find_machine(WorkersConfig(number=1, device="gpu", cpus=1.0, wait_seconds=2))
     assert pending() == []
+
+
+def test_evolution_begins_with_the_first_node_that_comes(no_core, tmp_path, monkeypatch, caplog) -> None:
+    seeds = tmp_path / "seeds.jsonl"
+    seeds.write_text("".join(f'{{"instruction": "Describe harbour {n}."}}\n' for n in range(60)))
+    monkeypatch.setattr(on_ray, "PATIENCE_SECONDS", 1.0)
+    settings = {
+        "run": str(tmp_path / "run"), "seeds.path": str(seeds), "generations": 1,
+        "teacher.kind": "simulated", "engine.shard_size": 10, "engine.actors": 3, "engine.cpus_per_actor": 1,
+    }  # fmt: skip
+    missing = "each asks for 1 CPUs (the cluster has 0, 0 of them free)"
+    with ThreadPoolExecutor() as threads:
+        evolving = threads.submit(evolray.evolve, settings)
+        wait_until(lambda: evolving.done() or missing in caplog.text)
+        no_core.add_node(num_cpus=1)  # room for one of the three
+        pool = evolving.result()
+    assert missing in caplog.text
+    assert (pool.manifest.status, len(pool.shards)) == ("complete", 6)
