@@ -71,6 +71,14 @@ def with_cpus(workers: WorkersConfig) -> WorkersConfig:
     return replace(workers, cpus=float(max(fitting, default=1)))
 
 
+def worth_asking_for() -> int:
+    """How many cores to ask for at once, by those who can use any number: twice those that are there.
+
+    The half that has to wait is what an autoscaler adds nodes for, and then there are more.
+    """
+    return 2 * max(1, int(_resources().get("CPU", 0)))
+
+
 def find_machine(workers: WorkersConfig) -> Machine:
     """What each worker will run on, the least of all that could be it. `workers` as `with_cpus` gives them back.
 

@@ -19,7 +19,7 @@ class ExecutionConfig:
     processes: int = 16
     """Of one program, itself included."""
     parallel: int | None = None
-    """Programs at once. null: one per core of the cluster."""
+    """Programs at once. null: one per core of the cluster, as it grows."""
     unsafe: bool = False
     """Run programs without bubblewrap, with time and memory limits alone: they can read and change this machine."""
 

@@ -119,7 +119,7 @@ class RefineConfig:
     shard_size: int = 5_000
     """Records per shard: what is read, written, skipped and retried as a whole."""
     workers: int | None = None
-    """Shards worked on at once. null: one per core of the cluster."""
+    """Shards worked on at once. null: one per core of the cluster, as it grows."""
     memory_mb: int = 1024
     """What each worker may use for comparing records; less means more passes over the hashes."""
     dry_run: bool = False

@@ -15,6 +15,7 @@ from ray.exceptions import RayActorError, RayTaskError
 from ray.util.metrics import Counter
 
 from evolray.cluster import metrics
+from evolray.cluster.on_ray import worth_asking_for
 from evolray.cluster.shards.on_ray import last_line
 from evolray.cluster.terminal import interrupted_by_sigterm
 from evolray.errors import EvolrayError, Interrupted
@@ -38,13 +39,11 @@ def grade_shards(
 ) -> None:
     """Grade the shards. `show` is told twice a second how many samples are graded, and how many of them passed.
 
-    `parallel`: actors; None: one per core of the cluster. Raises UserError, EvolrayError or Interrupted; the shards
-    that were graded by then stay.
+    `parallel`: actors; None: as many as the cluster has cores, or gets. Raises UserError, EvolrayError or Interrupted;
+    the shards that were graded by then stay.
     """
-    cores = int(ray.cluster_resources().get("CPU", 1))  # type: ignore[no-untyped-call]
-    number = max(1, min(parallel or cores, len(shards)))
     try:
-        with interrupted_by_sigterm(), _office(folder, assignments, problems, number) as office:
+        with interrupted_by_sigterm(), _office(folder, assignments, problems, parallel) as office:
             office.grade(shards, show)
     except KeyboardInterrupt:
         raise Interrupted("interrupted while grading") from None
@@ -52,9 +51,12 @@ def grade_shards(
 
 @contextmanager
 def _office(
-    folder: Folder, assignments: Mapping[str, Assignment], problems: Mapping[str, Sequence[Problem]], number: int
+    folder: Folder,
+    assignments: Mapping[str, Assignment],
+    problems: Mapping[str, Sequence[Problem]],
+    parallel: int | None,
 ) -> Iterator["Office"]:
-    office = Office((folder, dict(assignments), ray.put(problems)), number)
+    office = Office((folder, dict(assignments), ray.put(problems)), parallel)
     try:
         yield office
     finally:
@@ -64,19 +66,19 @@ def _office(
 class Office:
     """The actors of one grading, and which shard each has."""
 
-    def __init__(self, arguments: tuple[Any, ...], number: int) -> None:
-        self._arguments = arguments
+    def __init__(self, arguments: tuple[Any, ...], parallel: int | None) -> None:
+        self._arguments, self._parallel = arguments, parallel
         self._actors: list[Any] = []
         self._deaths = Tally[int | None]()  # by the shard that was being graded
         self._waiting: dict[Any, Any] = {}  # what ready() promises -> its actor
         self._working: dict[Any, tuple[Any, int]] = {}  # what grade() promises -> its actor and the shard
-        for _ in range(number):
-            self._hire()
 
     def grade(self, shards: Sequence[int], show: Callable[[int, int], None]) -> None:
         todo = list(reversed(shards))
         graded = passed = 0
         while todo or self._working:
+            while len(self._actors) < min(self._parallel or worth_asking_for(), len(todo) + len(self._working)):
+                self._hire()
             promises = [*self._working, *(self._waiting if todo else ())]
             done, _ = ray.wait(promises, timeout=POLL_SECONDS)
             for promise in done:

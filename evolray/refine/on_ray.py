@@ -1,4 +1,4 @@
-"""Steps on Ray: a task per shard, a few at once on every core, numbers of shards in and counts out.
+"""Steps on Ray: a task per shard, one at once on every core, numbers of shards in and counts out.
 
 Plain tasks and not a dataset: a step must begin at once, there are half a dozen, and a small pool has one shard. A
 worker process that dies is replaced by Ray and its shard run again.
@@ -13,6 +13,7 @@ from ray.exceptions import RayError, RayTaskError
 from ray.util.metrics import Counter
 
 from evolray.cluster import metrics
+from evolray.cluster.on_ray import worth_asking_for
 from evolray.cluster.shards.on_ray import last_line
 from evolray.cluster.terminal import interrupted_by_sigterm
 from evolray.errors import EvolrayError, Interrupted
@@ -34,15 +35,15 @@ def run_step(
 ) -> None:
     """Work on the shards; `finished` is told of each as it ends, `show` is called twice a second.
 
-    `workers`: shards at once; None: one per core of the cluster. Raises UserError, EvolrayError or Interrupted; the
-    shards that are finished by then stay.
+    `workers`: shards at once; None: as many as the cluster has cores, or gets. Raises UserError, EvolrayError or
+    Interrupted; the shards that are finished by then stay.
     """
-    at_once = workers or num_cores()
     metric = Counter(*metrics.REFINED_SHARDS.arguments)
     todo, running = list(reversed(shards)), dict[Any, int]()
     with _interruptible(running):
         arguments = ray.put(step), folder
         while todo or running:
+            at_once = workers or worth_asking_for()
             while todo and len(running) < at_once:
                 shard = todo.pop()
                 running[_run.remote(*arguments, shard)] = shard
@@ -52,11 +53,6 @@ def run_step(
                 finished(shard, _counts(promise, shard))
                 metric.inc(1, {"run": folder.url, "step": name})
             show()
-
-
-def num_cores() -> int:
-    """Of the cluster; 1 at least."""
-    return max(1, int(ray.cluster_resources().get("CPU", 1)))  # type: ignore[no-untyped-call]
 
 
 @contextmanager

@@ -1,7 +1,9 @@
 """A cluster that grows by what waits for it. The test plays the autoscaler: it looks where the real one does."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import pytest
 import ray
@@ -13,6 +15,10 @@ from evolray.cluster.on_ray import find_machine
 from evolray.cluster.shards import on_ray
 from evolray.config import WorkersConfig
 from evolray.errors import UserError
+from evolray.evaluate import on_ray as grading
+from evolray.pool.layout import Folder, open_folder
+from evolray.refine.on_ray import run_step
+from evolray.refine.steps.step import Counts
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray]
@@ -76,3 +82,58 @@ def test_evolution_begins_with_the_first_node_that_comes(no_core, tmp_path, monk
         pool = evolving.result()
     assert missing in caplog.text
     assert (pool.manifest.status, len(pool.shards)) == ("complete", 6)
+
+
+def three_at_once(folder: Path, name: str) -> None:
+    """What only ends when three have begun."""
+    (folder / name).touch()
+    wait_until(lambda: len([*folder.iterdir()]) >= 3)
+
+
+class InThrees:
+    """A step of refining."""
+
+    def __init__(self, started: Path) -> None:
+        self._started = started
+
+    def run(self, folder: Folder, shard: int) -> Counts:
+        three_at_once(self._started, str(shard))
+        return {"shards": 1}
+
+
+@ray.remote(num_cpus=1)
+class GradesInThrees:
+    """In the place of GradingActor."""
+
+    def __init__(self, folder: Folder, *rest: object) -> None:
+        self._started = Path(folder.url)
+
+    def ready(self) -> tuple[int, int]:
+        return 0, 0
+
+    def grade(self, shard: int) -> tuple[int, int]:
+        three_at_once(self._started, str(shard))
+        return 1, 1
+
+
+def grow_when_one_works(cluster: Cluster, started: Path, working: "Future[Any]") -> None:
+    wait_until(lambda: working.done() or any(started.iterdir()))
+    cluster.add_node(num_cpus=2)
+    working.result()
+
+
+def test_refining_uses_the_nodes_that_come(one_core: Cluster, tmp_path: Path) -> None:
+    finished: dict[int, Counts] = {}
+    with ThreadPoolExecutor() as threads:
+        arguments = "step", InThrees(tmp_path), open_folder(str(tmp_path)), range(4), None, finished.__setitem__
+        grow_when_one_works(one_core, tmp_path, threads.submit(run_step, *arguments))
+    assert finished == {shard: {"shards": 1} for shard in range(4)}
+
+
+def test_grading_uses_the_nodes_that_come(one_core: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grading, "GradingActor", GradesInThrees)
+    shown: list[tuple[int, int]] = []
+    with ThreadPoolExecutor() as threads:
+        arguments = open_folder(str(tmp_path)), range(4), {}, {}, None, lambda *counts: shown.append(counts)
+        grow_when_one_works(one_core, tmp_path, threads.submit(grading.grade_shards, *arguments))
+    assert shown[-1] == (4, 4)
