@@ -11,12 +11,15 @@ from typing import Any
 
 import psutil
 import ray
+from ray.exceptions import RayError
 from ray.util.placement_group import placement_group, remove_placement_group
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from evolray.cluster.machine import Machine
 from evolray.config import WorkersConfig
-from evolray.errors import UserError
+from evolray.errors import EvolrayError, UserError
+
+logger = logging.getLogger(__name__)
 
 RAY_SETTINGS = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # otherwise Ray 2.60 warns at every start that this will change
@@ -33,7 +36,8 @@ QUIET_LOGGERS = {
 
 
 POLL_SECONDS = 0.5
-PROBE_SECONDS = 60.0
+LATE_SECONDS = 60.0  # until somebody who waits for a GPU is told that others may have them all
+OTHERS_SECONDS = 20.0  # for the other nodes to answer, once one has
 # Where the two versions of Linux's control groups say how much memory a container may have.
 CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
@@ -82,15 +86,19 @@ def worth_asking_for() -> int:
 def find_machine(workers: WorkersConfig) -> Machine:
     """What each worker will run on, the least of all that could be it. `workers` as `with_cpus` gives them back.
 
-    Raises UserError when the cluster is too small.
+    Waits while all GPUs are in use by others. Raises UserError when the cluster is too small, or torch does not find
+    its GPUs.
     """
     needed = _wait_for_resources(workers)
     on_gpu = "GPU" in needed
-    found = [machine for machine in _probe_nodes(on_gpu, workers) if machine]
+    answers = _probe_nodes(on_gpu, workers)
+    if not answers:
+        raise EvolrayError("the cluster's nodes were lost before one of them said what memory it has.")
+    found = [machine for machine in answers if machine]
     if not found:
         raise UserError(
-            f"no node of the cluster has answered within {PROBE_SECONDS:g} s what memory it has; are its "
-            f"{'GPUs' if on_gpu else 'CPUs'} in use by others?"
+            "workers.device: Ray has GPUs, and torch finds none on their nodes. Install a torch with CUDA there, or "
+            "set workers.device=cpu."
         )
     return min(found, key=lambda machine: machine.memory)
 
@@ -149,8 +157,18 @@ def _probe_nodes(on_gpu: bool, workers: WorkersConfig) -> list[Machine | None]:
             if on_gpu:
                 options["num_gpus"] = 1
             probes.append(_probe.options(**options).remote(on_gpu, share))
-    answered, _ = ray.wait(probes, num_returns=len(probes), timeout=PROBE_SECONDS)
-    return list(ray.get(answered))
+    if not probes:
+        return []
+    while not ray.wait(probes, timeout=LATE_SECONDS)[0]:
+        logger.info("still waiting for %s; all may be in use by others", "a GPU" if on_gpu else "a node's answer")
+    answered, late = ray.wait(probes, num_returns=len(probes), timeout=OTHERS_SECONDS)
+    for probe in late:
+        ray.cancel(probe)
+    machines = []
+    for probe in answered:
+        with suppress(RayError):  # a node that was lost meanwhile
+            machines.append(ray.get(probe))
+    return machines
 
 
 @ray.remote

@@ -11,6 +11,7 @@ from ray.cluster_utils import Cluster
 from ray.util import placement_group_table
 
 import evolray
+from evolray.cluster import on_ray as machines
 from evolray.cluster.on_ray import find_machine
 from evolray.cluster.shards import on_ray
 from evolray.config import WorkersConfig
@@ -64,6 +65,26 @@ def test_what_did_not_come_is_asked_for_no_longer(one_core: Cluster) -> None:
     with pytest.raises(UserError, match="needs 1 GPUs, and the cluster has 0"):
         find_machine(WorkersConfig(number=1, device="gpu", cpus=1.0, wait_seconds=2))
     assert pending() == []
+
+
+@ray.remote(num_gpus=1)
+def hold(release: str) -> None:
+    wait_until(Path(release).exists)
+
+
+def test_gpus_that_others_use_are_waited_for(one_core: Cluster, tmp_path: Path, monkeypatch, caplog) -> None:
+    monkeypatch.setattr(machines, "LATE_SECONDS", 1.0)
+    caplog.set_level("INFO", machines.__name__)
+    one_core.add_node(num_cpus=1, num_gpus=1)
+    held = hold.remote(str(tmp_path / "release"))
+    with ThreadPoolExecutor() as threads:
+        finding = threads.submit(find_machine, WorkersConfig(number=1, device="gpu", cpus=1.0))
+        wait_until(lambda: finding.done() or "still waiting for a GPU" in caplog.text)
+        assert not finding.done()
+        (tmp_path / "release").touch()
+        error = finding.exception()  # where the tests run on a machine without one
+    assert error is None or "Ray has GPUs, and torch finds none on their nodes" in str(error)
+    ray.get(held)
 
 
 def test_evolution_begins_with_the_first_node_that_comes(no_core, tmp_path, monkeypatch, caplog) -> None:
