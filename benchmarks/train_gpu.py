@@ -53,8 +53,8 @@ from evolray.config import TrainConfig, load
 from evolray.quiet import quiet
 from evolray.train.figures import mean_context
 from evolray.train.sizing import GIB, flops_per_token
-from evolray.train.sources import find_sources, read
 from evolray.train.student import describe, train_tokenizer
+from evolray.train.tokenising.sources import find_sources, read
 
 # TinyLlama's shape (arXiv 2401.02385).
 SHAPE: dict[str, Any] = {

@@ -25,14 +25,14 @@ from evolray.cluster.machine import Machine
 from evolray.config import TrainConfig
 from evolray.pool.layout import LocalFolder
 from evolray.train.batches import Batches, accumulation_for
-from evolray.train.examples import Example
 from evolray.train.job import Job, Place, plan
 from evolray.train.settings import resolve
-from evolray.train.sources import find_sources, read
-from evolray.train.store import Index, Store, write_index
 from evolray.train.student import describe, load_student, make_scratch
-from evolray.train.tokenizer import dress, load_tokenizer
-from evolray.train.tokens import Batch, index_of, tokenise
+from evolray.train.tokenising.examples import Example
+from evolray.train.tokenising.sources import find_sources, read
+from evolray.train.tokenising.store import Index, Store, write_index
+from evolray.train.tokenising.tokenizer import dress, load_tokenizer
+from evolray.train.tokenising.tokens import Batch, index_of, tokenise
 from evolray.train.watching import Figures
 from evolray.train.worker import train
 

@@ -127,6 +127,8 @@ RULES = (
     Rule("evolray/engine/*.py", ENGINE),
     Rule("evolray/evolve/*.py", EVOLVE),
     Rule("evolray/train/on_ray.py", (*TRAIN, "ray")),
+    Rule("evolray/train/tokenising/on_ray.py", (*TRAIN, "ray")),
+    Rule("evolray/train/tokenising/*.py", TRAIN),
     Rule("evolray/train/*.py", TRAIN),
     Rule("evolray/sampling/on_ray.py", (*SAMPLING, "ray")),
     Rule("evolray/sampling/models/*.py", MODELS),

@@ -22,7 +22,8 @@ from ray.util.metrics import Counter, Gauge
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from evolray.cluster import metrics
-from evolray.cluster.shards.on_ray import Consumer, last_line, over_shards
+from evolray.cluster.ray_errors import last_line
+from evolray.cluster.shards.on_ray import Consumer, over_shards
 from evolray.cluster.terminal import interrupted_by_sigterm
 from evolray.config import EngineConfig
 from evolray.engine.coordinator import Coordinator

@@ -14,7 +14,7 @@ from ray.util.metrics import Counter
 
 from evolray.cluster import metrics
 from evolray.cluster.on_ray import worth_asking_for
-from evolray.cluster.shards.on_ray import last_line
+from evolray.cluster.ray_errors import last_line
 from evolray.cluster.terminal import interrupted_by_sigterm
 from evolray.errors import EvolrayError, Interrupted
 from evolray.pool.layout import Folder

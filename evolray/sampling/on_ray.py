@@ -19,7 +19,8 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from evolray.cluster import metrics
 from evolray.cluster.machine import Machine
 from evolray.cluster.on_ray import cluster, find_machine, with_cpus
-from evolray.cluster.shards.on_ray import Consumer, last_line, over_shards
+from evolray.cluster.ray_errors import last_line
+from evolray.cluster.shards.on_ray import Consumer, over_shards
 from evolray.cluster.terminal import interrupted_by_sigterm
 from evolray.config import SamplerConfig
 from evolray.errors import EvolrayError, Interrupted, UserError

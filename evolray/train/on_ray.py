@@ -1,118 +1,43 @@
-"""Training on Ray: Ray Data tokenises, Ray Train runs the workers, a board between them and whoever watches.
+"""Training on Ray: Ray Train runs the workers, with a board between them and whoever watches.
 
 Ray Train replaces dead workers and starts all of them again (FailureConfig); they go on from the run's latest
 checkpoint, which they find on disk, so nothing depends on what Ray had been told before the crash.
 
-Ray Train is imported inside functions: it loads torch, which takes seconds that tokenising does not have to wait for.
+Ray Train is imported inside functions: it loads torch, which takes seconds that nobody waits for before it is needed.
 """
 
-import json
 import logging
 import math
 import os
-import pickle
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache, partial
-from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
 import ray
 from pyarrow import fs
 from ray.util.metrics import Gauge
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from evolray.cluster import metrics
-from evolray.config import TrainConfig
+from evolray.cluster.ray_errors import last_line, root_cause
 from evolray.errors import EvolrayError, Interrupted, UserError
 from evolray.pool.layout import open_folder
 from evolray.train.job import Job, Outcome, Place
-from evolray.train.sources import Source, read
-from evolray.train.tokens import Batch, tokenise
 from evolray.train.watching import Figures
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
+    pass
 
 logger = logging.getLogger("evolray")
 
 NOTES = "ray-train"  # a folder of the run
-BATCH = 1024  # examples tokenised at a time
-READER_CPUS = 0.5
 POLL_SECONDS = 0.5
 TELL_SECONDS = 0.5  # a worker tells its figures this often at most; a small student makes a hundred steps per second
 STOP_SECONDS = 600.0  # after Ctrl-C, for the checkpoint to be written
 HEALTH_SECONDS = "0.5"  # how often Ray Train looks after its workers, and takes their reports
 LATE_SECONDS = 60.0  # until somebody who waits for workers is told that others may have what they need
-
-
-# --- tokenising ---
-
-
-def tokenise_all(
-    sources: list[Source],
-    tokenizer: "PreTrainedTokenizerFast",
-    config: TrainConfig,
-    show: Callable[[int], None],
-) -> list[Batch]:
-    """Read, tokenise and store all examples. `show` is told how many are done. Raises what reading raises."""
-    import ray.data
-
-    context = ray.data.DataContext.get_current().copy()
-    context.enable_progress_bars = False
-    context.print_on_execution_start = False
-    shared = ray.put(tokenizer)
-    with ray.data.DataContext.current(context):
-        descriptors = ray.data.from_items(
-            [{"number": number, "source": pickle.dumps(source)} for number, source in enumerate(sources)],
-            override_num_blocks=len(sources),
-        )
-        # Different needs keep Ray Data from making one task of both: one reads a file, all cores tokenise it.
-        texts = descriptors.map_batches(_read, batch_size=1, batch_format="numpy", num_cpus=READER_CPUS)
-        rows = texts.map_batches(
-            partial(_tokenise, tokenizer=shared, config=config), batch_size=1, batch_format="numpy", num_cpus=1
-        )
-    done: list[Batch] = []
-    examples = 0
-    try:
-        for row in rows.iter_rows():
-            done.append(Batch(**json.loads(row["done"])))
-            examples += len(done[-1].tokens) + sum(done[-1].rejected.values())
-            show(examples)
-    except ray.exceptions.RayTaskError as error:
-        cause = _root(error)
-        if isinstance(cause, EvolrayError):
-            raise cause from None
-        raise EvolrayError(f"tokenising failed: {type(cause).__name__}: {_first_line(cause)}") from error
-    return done
-
-
-def _read(batch: dict[str, np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
-    """One row per batch of examples, so that a file is read once, from its beginning, and tokenised by many."""
-    number, outcomes, chunk = batch["number"], read(pickle.loads(batch["source"][0])), 0
-    while some := list(islice(outcomes, BATCH)):
-        row = np.array([pickle.dumps(some)], dtype=object)
-        yield {"number": number, "chunk": np.array([chunk]), "outcomes": row}
-        chunk += 1
-
-
-def _tokenise(batch: dict[str, np.ndarray], tokenizer: Any, config: TrainConfig) -> dict[str, np.ndarray]:
-    """`tokenizer`: a reference to it."""
-    source, chunk = int(batch["number"][0]), int(batch["chunk"][0])
-    outcomes = pickle.loads(batch["outcomes"][0])
-    done = tokenise(open_folder(config.run), source, chunk, outcomes, _fetched(tokenizer), config)
-    return {"done": np.array([json.dumps(asdict(done))], dtype=object)}
-
-
-@lru_cache(maxsize=1)  # a worker process serves many batches
-def _fetched(reference: Any) -> "PreTrainedTokenizerFast":
-    return ray.get(reference)  # type: ignore[no-any-return]
-
-
-# --- training ---
 
 
 def fit(job: Job, show: Callable[[Figures], None]) -> Outcome:
@@ -137,7 +62,7 @@ def fit(job: Job, show: Callable[[Figures], None]) -> Outcome:
     except KeyboardInterrupt:
         raise Interrupted("stopped without a checkpoint; what the last one holds is kept") from None
     except ray.exceptions.RayActorError as error:
-        raise EvolrayError(f"the training was lost: {_first_line(error)}. The same command goes on.") from None
+        raise EvolrayError(f"the training was lost: {last_line(error)}. The same command goes on.") from None
     finally:
         ray.kill(board)  # with it goes all that it started
     if isinstance(outcome, EvolrayError):
@@ -181,7 +106,7 @@ def _work(settings: dict[str, Any]) -> Outcome:
         return train(ray.get(settings["job"]), place, Messenger(board))
     except Exception as error:
         known = error if isinstance(error, EvolrayError) else None
-        ray.get(board.failed.remote(place.rank, f"{type(error).__name__}: {_first_line(error)}", known))
+        ray.get(board.failed.remote(place.rank, f"{type(error).__name__}: {last_line(error)}", known))
         raise
 
 
@@ -240,11 +165,11 @@ class Board:
         try:
             return _fit(job, ray.get_runtime_context().current_actor)
         except ray.train.WorkerGroupError as error:
-            cause = _root(next(iter(error.worker_failures.values()), error))
+            cause = root_cause(next(iter(error.worker_failures.values()), error))
             known = cause if isinstance(cause, EvolrayError) else None
-            return known or EvolrayError(f"the workers failed: {type(cause).__name__}: {_first_line(cause)}")
+            return known or EvolrayError(f"the workers failed: {type(cause).__name__}: {last_line(cause)}")
         except Exception as error:
-            return EvolrayError(f"Ray Train gave up: {type(error).__name__}: {_first_line(error)}")
+            return EvolrayError(f"Ray Train gave up: {type(error).__name__}: {last_line(error)}")
 
     def started(self) -> None:
         self._starts += 1
@@ -316,15 +241,3 @@ def forget_notes(run: str) -> None:
     storage = _storage(run)
     with suppress(OSError):
         storage.get("storage_filesystem", fs.LocalFileSystem()).delete_dir(storage["storage_path"])
-
-
-def _root(error: BaseException) -> BaseException:
-    """What went wrong in the end, below what Ray wraps around it."""
-    while (inner := getattr(error, "cause", None) or error.__cause__) is not None:
-        error = inner
-    return error
-
-
-def _first_line(error: BaseException) -> str:
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return (lines[-1] if lines else type(error).__name__)[:500]

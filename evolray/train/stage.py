@@ -25,24 +25,24 @@ from evolray.quiet import quiet
 from evolray.train import manifest as manifests
 from evolray.train import settings as derived
 from evolray.train.batches import accumulation_for
-from evolray.train.examples import Example
 from evolray.train.identity import described, identity_of, versions
 from evolray.train.job import Job, Outcome, plan
 from evolray.train.lines import accounts_line, settings_line
 from evolray.train.manifest import TrainManifest
 from evolray.train.progress import Progress
-from evolray.train.sources import Source, find_sources, read
-from evolray.train.store import DATA, INDEX, read_index, write_index
 from evolray.train.student import SCRATCH, Student, describe, grow_student, make_scratch, written
-from evolray.train.tokenizer import dress, load_tokenizer
-from evolray.train.tokens import REJECTED, index_of, to_metadata
+from evolray.train.tokenising.examples import Example
+from evolray.train.tokenising.sources import Source, find_sources, read
+from evolray.train.tokenising.store import DATA, INDEX, read_index, write_index
+from evolray.train.tokenising.tokenizer import dress, load_tokenizer
+from evolray.train.tokenising.tokens import REJECTED, index_of, to_metadata
 from evolray.train.watching import Figures, read_log
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
     from evolray.cluster.machine import Machine
-    from evolray.train.store import Index
+    from evolray.train.tokenising.store import Index
 
 logger = logging.getLogger("evolray")
 
@@ -165,11 +165,11 @@ class Run:
         return self._folder.path / STUDENT
 
     def _tokenised(self, tokenizer: "PreTrainedTokenizerFast", progress: Progress) -> "Index":
-        from evolray.train import on_ray
+        from evolray.train.tokenising.on_ray import tokenise_all
 
         found = read_index(self._folder)
         if found is None:
-            batches = on_ray.tokenise_all(self._sources, tokenizer, self._config, progress.tokenised)
+            batches = tokenise_all(self._sources, tokenizer, self._config, progress.tokenised)
             index, accounts = index_of(batches)
             self._manifest.examples = accounts
             _check_examples(accounts, self._config)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from evolray.chat import Message
 from evolray.config import LoraConfig, ScratchConfig
 from evolray.errors import UserError
-from evolray.train.tokenizer import dress, grow_embeddings
+from evolray.train.tokenising.tokenizer import dress, grow_embeddings
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast

@@ -19,7 +19,7 @@ from trl.trainer.sft_trainer import SFTTrainer
 
 from evolray.train.batches import Batches, deal
 from evolray.train.seen import Seen
-from evolray.train.store import Document, Store
+from evolray.train.tokenising.store import Document, Store
 
 logger = logging.getLogger(__name__)
 

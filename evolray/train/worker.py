@@ -20,8 +20,8 @@ from evolray.train.job import SHARED, Job, Outcome, Place, plan
 from evolray.train.saving import Saving
 from evolray.train.seen import Seen
 from evolray.train.sizing import flops_per_token
-from evolray.train.store import Index, Store, read_index
 from evolray.train.student import load_student, lora
+from evolray.train.tokenising.store import Index, Store, read_index
 from evolray.train.trainer import Feed, StudentTrainer
 from evolray.train.watching import Watcher
 

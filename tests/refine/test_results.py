@@ -25,7 +25,7 @@ from evolray.refine.tables import (
     write_rows,
     write_table,
 )
-from evolray.train.sources import find_sources, read
+from evolray.train.tokenising.sources import find_sources, read
 
 ROOTS = [letter * 16 for letter in "abc"]
 

@@ -18,7 +18,7 @@ from ray.job_submission import JobSubmissionClient
 
 from evolray.cluster.jobs.own_ray import OwnRay, own_ray
 from evolray.sweep.results import read
-from evolray.train.examples import Example
+from evolray.train.tokenising.examples import Example
 from tests.train import small
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray]

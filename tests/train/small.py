@@ -16,12 +16,12 @@ from evolray.config import TrainConfig
 from evolray.pool.layout import open_folder
 from evolray.train import settings as derived
 from evolray.train.batches import accumulation_for
-from evolray.train.examples import Example, Rejected
 from evolray.train.job import Job, Outcome, Place, plan
-from evolray.train.store import Document, Index, Store, read_index, write_index
 from evolray.train.student import describe
-from evolray.train.tokenizer import dress
-from evolray.train.tokens import index_of, tokenise
+from evolray.train.tokenising.examples import Example, Rejected
+from evolray.train.tokenising.store import Document, Index, Store, read_index, write_index
+from evolray.train.tokenising.tokenizer import dress
+from evolray.train.tokenising.tokens import index_of, tokenise
 from evolray.train.watching import Figures, Nobody
 from evolray.train.worker import train
 from tests.train import tokenizers

@@ -15,7 +15,7 @@ import pytest
 import evolray
 from evolray.checkpoints import Checkpoints, export
 from evolray.errors import EvolrayError, UserError
-from evolray.train.store import is_held_out
+from evolray.train.tokenising.store import is_held_out
 from tests.train import commands
 from tests.train.commands import SETTINGS, about, digest, ended, losses, start, status
 

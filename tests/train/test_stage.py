@@ -20,9 +20,9 @@ from evolray.train import stage
 from evolray.train.identity import IDENTITY, described, identity_of
 from evolray.train.lines import accounts_line
 from evolray.train.manifest import TrainManifest
-from evolray.train.sources import Source
-from evolray.train.store import write_index
-from evolray.train.tokens import index_of, to_metadata, tokenise
+from evolray.train.tokenising.sources import Source
+from evolray.train.tokenising.store import write_index
+from evolray.train.tokenising.tokens import index_of, to_metadata, tokenise
 from tests.train import small
 
 # Settings that say how a training is computed, shown and kept, not what is learnt.

@@ -22,7 +22,7 @@ from evolray.train.student import (
     train_tokenizer,
     written,
 )
-from evolray.train.tokenizer import dress, load_tokenizer
+from evolray.train.tokenising.tokenizer import dress, load_tokenizer
 from tests.train import small, tokenizers
 
 TEXTS = list(tokenizers.CORPUS)

@@ -18,7 +18,7 @@ from evolray.config import LoraConfig, TrainConfig
 from evolray.train import attention
 from evolray.train.batches import Batches
 from evolray.train.seen import Seen
-from evolray.train.store import Document
+from evolray.train.tokenising.store import Document
 from evolray.train.trainer import IGNORED, Feed, packed, padded
 from tests.train import small
 

@@ -135,9 +135,3 @@ def what_is_missing(asked: Mapping[str, float]) -> str:
     if not each:
         return "the machines are busy"
     return f"each asks for {' and '.join(each)}; the run begins when there is room"
-
-
-def last_line(error: Exception) -> str:
-    """What Ray's errors end in after the traceback of a worker."""
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return (lines[-1] if lines else type(error).__name__)[:500]

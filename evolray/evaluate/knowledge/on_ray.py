@@ -16,7 +16,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from evolray.cluster.machine import Machine
 from evolray.cluster.on_ray import cluster, find_machine, with_cpus
-from evolray.cluster.shards.on_ray import last_line
+from evolray.cluster.ray_errors import last_line
 from evolray.cluster.terminal import interrupted_by_sigterm
 from evolray.config import WorkersConfig
 from evolray.errors import EvolrayError, Interrupted

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 
 from evolray.config import TrainConfig
 from evolray.pool.layout import Folder
-from evolray.train.examples import Encoded, Example, Rejected, encode
-from evolray.train.store import Index, file_name, is_held_out, write_examples
+from evolray.train.tokenising.examples import Encoded, Example, Rejected, encode
+from evolray.train.tokenising.store import Index, file_name, is_held_out, write_examples
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast

@@ -23,7 +23,7 @@ import pyarrow.ipc
 import pyarrow.parquet as pq
 
 from evolray.pool.layout import Folder, LocalFolder
-from evolray.train.examples import Encoded
+from evolray.train.tokenising.examples import Encoded
 
 DATA, INDEX = "data", "data/index.parquet"
 OPEN_FILES = 256  # mapped at a time

@@ -105,7 +105,7 @@ def encode(
 ) -> list[Encoded | Rejected]:
     """Token ids and masks, one outcome per example, in order.
 
-    `tokenizer` is one that `evolray.train.tokenizer.dress` has given a chat template. An example of more than
+    `tokenizer` is one that `tokenizer.dress` has given a chat template. An example of more than
     `max_length` tokens is rejected (`over_long` "drop") or loses its end ("cut"): a cut one has no end mark there, so
     the student does not learn to stop in the middle.
     """

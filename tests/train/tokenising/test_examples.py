@@ -10,8 +10,8 @@ from transformers import PreTrainedTokenizerFast
 from evolray.chat import FORMATS, Message
 from evolray.pool.json_entries import BadSeed
 from evolray.records import Record, Turn
-from evolray.train import examples as examples_module
-from evolray.train.examples import (
+from evolray.train.tokenising import examples as examples_module
+from evolray.train.tokenising.examples import (
     Encoded,
     Example,
     Rejected,
@@ -20,8 +20,9 @@ from evolray.train.examples import (
     example_of_record,
     trained_tokens,
 )
-from evolray.train.tokenizer import dress
-from tests.train import golden_masks, tokenizers
+from evolray.train.tokenising.tokenizer import dress
+from tests.train import tokenizers
+from tests.train.tokenising import golden_masks
 
 KINDS = {**tokenizers.ALL, "legacy": lambda: tokenizers.sentence_piece(legacy=True)}
 

@@ -14,8 +14,8 @@ from evolray.pool.layout import LocalFolder
 from evolray.pool.manifest import Manifest, write_manifest
 from evolray.pool.shards import write_shard
 from evolray.records import SEED, Outcome, Record
-from evolray.train.examples import Example, Rejected
-from evolray.train.sources import Source, find_sources, read
+from evolray.train.tokenising.examples import Example, Rejected
+from evolray.train.tokenising.sources import Source, find_sources, read
 
 ROOTS = [letter * 16 for letter in "abc"]
 

@@ -18,8 +18,8 @@ from transformers import (
 
 from evolray.chat import FORMATS, begin_mark
 from evolray.errors import UserError
-from evolray.train.examples import Encoded, Example, encode
-from evolray.train.tokenizer import Outfit, dress, grow_embeddings, load_tokenizer
+from evolray.train.tokenising.examples import Encoded, Example, encode
+from evolray.train.tokenising.tokenizer import Outfit, dress, grow_embeddings, load_tokenizer
 from tests.train import tokenizers
 
 EXAMPLE = Example("x", ({"role": "user", "content": "Name a tree."}, {"role": "assistant", "content": "Oak."}))

@@ -11,10 +11,10 @@ import pytest
 
 from evolray.config import TrainConfig
 from evolray.pool.layout import open_folder
-from evolray.train.examples import Example, Rejected
-from evolray.train.sources import Source
-from evolray.train.store import Store
-from evolray.train.tokens import Batch, index_of, to_metadata, tokenise
+from evolray.train.tokenising.examples import Example, Rejected
+from evolray.train.tokenising.sources import Source
+from evolray.train.tokenising.store import Store
+from evolray.train.tokenising.tokens import Batch, index_of, to_metadata, tokenise
 from tests.train import small
 
 
@@ -118,7 +118,7 @@ def write_file(path: Path, number: int) -> str:
 
 @pytest.mark.parametrize("number", [1, 1023, 1024, 1025, 2048, 2049])
 def test_no_entry_is_lost_where_a_batch_ends(tmp_path: Path, number: int) -> None:
-    from evolray.train import on_ray
+    from evolray.train.tokenising import on_ray
 
     source = Source(write_file(tmp_path / "data.jsonl", number))
     descriptor = {"number": np.array([4]), "source": np.array([pickle.dumps(source)], dtype=object)}
@@ -131,7 +131,7 @@ def test_no_entry_is_lost_where_a_batch_ends(tmp_path: Path, number: int) -> Non
 
 
 def test_ray_data_tokenises_every_entry_once(tmp_path: Path, local_ray: None) -> None:
-    from evolray.train import on_ray
+    from evolray.train.tokenising import on_ray
 
     one = config(tmp_path, held_out=0.1)
     sources = [Source(write_file(tmp_path / f"{name}.jsonl", number)) for name, number in (("a", 1025), ("b", 30))]

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from evolray.pool.layout import Folder, open_folder
-from evolray.train import store as module
-from evolray.train.examples import Encoded
-from evolray.train.store import Index, Store, file_name, is_held_out, read_index, write_examples, write_index
+from evolray.train.tokenising import store as module
+from evolray.train.tokenising.examples import Encoded
+from evolray.train.tokenising.store import Index, Store, file_name, is_held_out, read_index, write_examples, write_index
 
 
 def encoded(number: int) -> Encoded:

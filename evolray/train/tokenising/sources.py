@@ -11,7 +11,7 @@ from evolray.pool.layout import open_folder
 from evolray.pool.pool import Pool, check_whole, is_run
 from evolray.pool.seed_formats import read_entries, without_credentials
 from evolray.pool.shards import read_records
-from evolray.train.examples import Example, Rejected, example_of_entry, example_of_record
+from evolray.train.tokenising.examples import Example, Rejected, example_of_entry, example_of_record
 
 
 @dataclass(frozen=True)
