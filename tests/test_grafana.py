@@ -128,6 +128,7 @@ def exposed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return {**json.loads(done.stdout), "place": str(place)}
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.ray
 def test_the_dashboard_asks_for_what_a_run_exposes_and_nothing_else(exposed: dict[str, Any]) -> None:
@@ -139,6 +140,7 @@ def test_the_dashboard_asks_for_what_a_run_exposes_and_nothing_else(exposed: dic
         assert set(BY_NAME[name].labels) <= set(labels), name
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.ray
 def test_every_value_says_of_which_run_it_is(exposed: dict[str, Any]) -> None:

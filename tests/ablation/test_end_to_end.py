@@ -73,6 +73,7 @@ def start(config: Path, cluster: OwnRay) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
+@pytest.mark.long
 def test_an_ablation_that_was_killed_goes_on_to_its_page(tmp_path: Path, cluster: OwnRay) -> None:
     config, run = write_config(tmp_path), tmp_path / "run"
     first = start(config, cluster)

@@ -108,6 +108,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., P
         yield make
 
 
+@pytest.mark.long
 def test_killed_everywhere_it_ends_in_the_same_state(places: Callable[..., Place]) -> None:
     quiet, hunted = places("quiet"), places("hunted", baseline=False)
     undisturbed = quiet.start()

@@ -13,6 +13,7 @@ from evolray.teachers.simulated.server import ServerSettings, fetch, running
 from tests.waiting import wait_for_answers
 
 pytestmark = pytest.mark.slow
+LONG = pytest.mark.long
 
 IN_FLIGHT = 32
 SETTINGS = {
@@ -62,7 +63,7 @@ def files(folder: Path) -> dict[str, bytes]:
     return {f"{kind}/{path.name}": path.read_bytes() for kind in kinds for path in (folder / kind).iterdir()}
 
 
-@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+@pytest.mark.parametrize("share", [pytest.param(0.1, marks=LONG), 0.5, pytest.param(0.9, marks=LONG)])
 def test_kill_the_driver(share: float, endpoint, seeds, whole, tmp_path, evolve_command) -> None:
     finished, requests = whole
     settings = [f"{key}={value}" for key, value in SETTINGS.items()]

@@ -138,6 +138,7 @@ TINY = (
 )  # fmt: skip
 
 
+@pytest.mark.long
 def test_campaign_submits_a_job_per_step_to_the_same_cluster(cluster: JobCluster, folder: Path) -> None:
     *command, run = documented_command(ROOT / "jobs" / "campaign.py")
     assert run.startswith("run=/")
@@ -154,6 +155,7 @@ def test_campaign_submits_a_job_per_step_to_the_same_cluster(cluster: JobCluster
     )
 
 
+@pytest.mark.long
 def test_ablation_submits_a_job_per_step_to_the_same_cluster(cluster: JobCluster, folder: Path) -> None:
     submitted = cluster.submit(
         "python", "jobs/ablation.py", f"run={folder}/ablation", "generations=[1]", "records=8",

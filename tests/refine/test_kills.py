@@ -68,7 +68,7 @@ def whole(data: Path, endpoint: str, tmp_path_factory: pytest.TempPathFactory) -
     return files(run), fetch(endpoint, "stats")["requests"]
 
 
-@pytest.mark.parametrize("step", ["duplicates-1", "judging"])
+@pytest.mark.parametrize("step", [pytest.param("duplicates-1", marks=pytest.mark.long), "judging"])
 def test_kill_the_driver(
     step: str, whole: tuple[dict[str, bytes], int], data: Path, endpoint: str, tmp_path: Path
 ) -> None:

@@ -150,6 +150,7 @@ def scores_of(cell: Path) -> dict[str, Any]:
     return dict(entry)
 
 
+@pytest.mark.long
 def test_five_checkpoints_and_two_benchmarks(tmp_path: Path, training: Path, cluster: OwnRay) -> None:
     sweep = start(tmp_path, training, cluster)
     killed = kill_one(sweep, tmp_path)

@@ -50,6 +50,7 @@ def assert_as_if_nothing_had_happened(run: Path, whole: Path) -> None:
     assert len(losses(run)) == STEPS
 
 
+@pytest.mark.long
 def test_kill_a_worker(data: str, whole: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     driver = start(data=data, run=run, **SETTINGS)
@@ -75,6 +76,7 @@ def test_kill_the_driver(data: str, whole: Path, tmp_path: Path) -> None:
     assert_as_if_nothing_had_happened(run, whole)
 
 
+@pytest.mark.long
 def test_ctrl_c_and_sigterm_write_a_checkpoint_and_a_rerun_goes_on(data: str, whole: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     for reached, stop in ((KILL_AT, press_ctrl_c), (2 * KILL_AT, lambda driver: driver.terminate())):

@@ -207,6 +207,7 @@ def _until_it_answers(call: Callable[[], Any]) -> None:
                 raise
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_run_in_an_object_store(
     store: str, two_workers: Path, data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

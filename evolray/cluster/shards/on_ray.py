@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.05
 PATIENCE_SECONDS = 15.0  # where there is room, actors start within some 3
+GIVING_UP_SECONDS = 5.0
 INIT_DEATHS = 5  # in a row: nodes may go while actors start on them
 
 
@@ -108,7 +109,7 @@ class Consumer(threading.Thread):
         """Wait that long for what still runs, and give up what has not ended by then."""
         if not self.ended.wait(seconds) and self.executor:
             self.executor.shutdown(force=True)
-            self.ended.wait()
+            self.ended.wait(GIVING_UP_SECONDS)
 
 
 class Introduction:

@@ -86,6 +86,7 @@ def test_a_bias_is_measured_and_both_orders_cancel_it(files: Mapping[str, Path],
     assert sum(leads[1.5].values()) / 2 == pytest.approx(unbiased)
 
 
+@pytest.mark.long
 def test_faults_lose_nothing_and_a_rerun_asks_nothing(files: Mapping[str, Path], tmp_path: Path) -> None:
     faults = {name: 0.03 for name in FAULTS}
     with running(ServerSettings(faults=faults, flaws=0.2, seed=5)) as url:
@@ -101,6 +102,7 @@ def test_faults_lose_nothing_and_a_rerun_asks_nothing(files: Mapping[str, Path],
     assert last["total"] == PROBLEMS
 
 
+@pytest.mark.long
 def test_kill_9_costs_the_calls_in_flight_alone(files: Mapping[str, Path], tmp_path: Path) -> None:
     with running(ServerSettings(latency_seconds=0.1, sigma=0.5, flaws=0)) as url:
         whole = judge(url, files, tmp_path / "whole")
