@@ -4,7 +4,8 @@
     pool = evolray.evolve({"seeds.path": "seeds.jsonl", "run": "runs/first", "teacher.kind": "simulated"})
     mix = evolray.refine(data=pool, run="runs/mix")
     checkpoints = evolray.train("conf/train/tiny.yaml", data=mix, run="runs/student")
-    scores = evolray.evaluate("conf/evaluate/math.yaml", model=checkpoints.best(), run="runs/scores").scores
+    scores = evolray.evaluate("conf/evaluate/math.yaml", benchmarks=["gsm8k"], problems__gsm8k="gsm8k_test.jsonl",
+                              model=checkpoints.best(), run="runs/scores").scores
 
 Names are loaded when they are used, so that importing the package costs nothing.
 """

@@ -14,7 +14,7 @@ class BlindConfig:
     benchmark: str = "wizard_eval"
     """wizard_eval, vicuna_bench, mt_bench or alpaca_eval."""
     problems: str = MISSING
-    """The benchmark's file, a URL, or hf:NAME[:SPLIT]."""
+    """The benchmark's file, also in a bucket (s3://...), or hf:NAME[:SPLIT]."""
     answers: dict[str, str] = MISSING
     """Two models or more, {name: FILE}: a file of answers, or a run of evolray evaluate. The first is compared with
     each of the others."""

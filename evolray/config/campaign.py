@@ -31,8 +31,8 @@ class CampaignConfig:
     patience: int = 1
     """Stop after so many rounds in a row whose score fell."""
     tolerance: float = 0.0
-    """A score has fallen when it is below the best one by more than this share of the half-width of its 95 % interval.
-    0: by anything at all, as WizardCoder; 1: when the best score lies above the interval."""
+    """A score has fallen when it is below the best one by more than this share of what its 95 % interval reaches
+    upwards. 0: by anything at all, as WizardCoder; 1: when the best score lies above the interval."""
     evolve: dict[str, Any] = field(default_factory=dict)
     """Settings of `evolray evolve`, nested or dotted; `run` and `generations` are the campaign's."""
     refine: dict[str, Any] = field(default_factory=dict)

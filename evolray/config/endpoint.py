@@ -51,7 +51,7 @@ class BudgetConfig:
     """The most a run directory may ever cost, over all its reruns. null: no limit."""
 
     calls: int | None = None
-    """Calls that were answered."""
+    """Calls that were made, retries among them."""
     tokens: int | None = None
     """Of prompts and answers together."""
     money: float | None = None

@@ -53,8 +53,8 @@ class EvaluateConfig(SamplerConfig, GradingConfig):
     """humaneval, humaneval_plus, mbpp, mbpp_plus, gsm8k, math; judged: wizard_eval, vicuna_bench, mt_bench,
     alpaca_eval; by lm-eval: mmlu, arc_challenge, truthfulqa, hellaswag, lm_eval:TASK."""
     problems: dict[str, str] = field(default_factory=dict)
-    """The file of a benchmark: {gsm8k: gsm8k_test.jsonl}; JSON, JSONL, Parquet (.gz too), a URL, or hf:NAME[:SPLIT].
-    For lm-eval a folder of task files, or nothing for the tasks that it comes with."""
+    """The file of a benchmark: {gsm8k: gsm8k_test.jsonl}; JSON, JSONL, Parquet (.gz too, or s3://...), or
+    hf:NAME[:SPLIT]. For lm-eval a folder of task files, or nothing for the tasks that it comes with."""
     baselines: dict[str, str] = field(default_factory=dict)
     """What a judge compares the model with: {wizard_eval: FILE}, a file of answers or a run of evolray evaluate."""
     references: dict[str, str] = field(default_factory=dict)
@@ -78,7 +78,7 @@ class GradeConfig(GradingConfig):
     samples: str = MISSING
     """JSONL (.gz too), a line per sample: task_id (or idx) and completion, solution or all_code."""
     problems: str = MISSING
-    """The benchmark's file, a URL, or hf:NAME[:SPLIT]."""
+    """The benchmark's file, also in a bucket (s3://...), or hf:NAME[:SPLIT]."""
     extraction: str = "auto"
     """published, general, none; auto: general for all_code, none for a completion or a solution."""
     baseline: str | None = None

@@ -35,7 +35,7 @@ class SeedsConfig:
     """Where evolution begins."""
 
     path: str = MISSING
-    """A file (Alpaca JSON, JSONL, self-instruct, ShareGPT, Parquet; .gz too), a URL, or hf:NAME[:SPLIT]."""
+    """A file (Alpaca JSON, JSONL, self-instruct, ShareGPT, Parquet; .gz too, or s3://...), or hf:NAME[:SPLIT]."""
     respond: str = "keep"
     """keep: a seed's own response stays, one without is answered; anew: the teacher answers every seed."""
     turn: str = "last"

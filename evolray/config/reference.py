@@ -46,9 +46,9 @@ A command takes YAML files and `key=value` arguments, and later ones win:
     evolray evolve conf/evolve/wizardlm.yaml seeds.path=seeds.json run=runs/first teacher.model=NAME
 
 A dot reaches into a section: `teacher.model=NAME` is `teacher: {model: NAME}` in a file. An unknown key is refused, and
-the nearest known one is named. `evolray COMMAND --settings` prints a command's settings with their defaults as YAML.
-Secrets are no settings: a config names the environment variable that holds the key. `evolray demo` takes the settings
-of [ablation](#evolray-ablation).
+the nearest known one is named. `evolray COMMAND --settings` (`evolray grade BENCHMARK --settings`) prints a
+command's settings with their defaults as YAML. Secrets are no settings: a config names the environment variable that
+holds the key. `evolray demo` takes the settings of [ablation](#evolray-ablation).
 """
 PLAIN = {str: "text", int: "whole number", float: "number", bool: "true or false", type(None): "null", Any: "anything"}
 

@@ -63,7 +63,7 @@ class TrainConfig:
     run: str = MISSING
     """The run directory: a path that every node sees, or a URL such as s3://bucket/run."""
     data: str = MISSING
-    """An evolve run, or a file: JSON, JSONL, Parquet (.gz too), a URL, hf:NAME[:SPLIT]."""
+    """An evolve run, or a file: JSON, JSONL, Parquet (.gz too, or s3://...), hf:NAME[:SPLIT]."""
     model: str = MISSING
     """The student: a Hugging Face folder, a name on the Hub, or scratch."""
 

@@ -12,7 +12,6 @@ import gzip
 import hashlib
 import io
 import json
-import os
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, cast
@@ -89,7 +88,7 @@ def read_lines(path: str) -> Iterator[tuple[int, object]]:
         yield from _tabular(path)
         return
     try:
-        with _open(path) as stream:
+        with seed_formats.open_stream(path) as stream:
             magic = stream.read(4)
             stream.seek(0)
             if magic[:2] == GZIP:
@@ -118,13 +117,6 @@ class _AllColumns(frozenset[str]):
 def _tabular(path: str) -> Iterator[tuple[int, object]]:
     for row, entry in seed_formats.read_entries(path, _AllColumns()):
         yield row, BadEntry(str(entry)) if isinstance(entry, BadSeed) else entry
-
-
-def _open(path: str) -> BinaryIO:
-    if "://" not in path:
-        return open(os.path.expanduser(path), "rb")
-    filesystem, inner_path = pyarrow.fs.FileSystem.from_uri(path)
-    return cast(BinaryIO, io.BufferedReader(filesystem.open_input_file(inner_path), 1 << 20))
 
 
 def _json_entries(stream: BinaryIO | io.BufferedReader, shown: str) -> Iterator[tuple[int, object]]:

@@ -77,9 +77,13 @@ def container_of(path: str) -> str:
 
 
 def open_stream(path: str) -> BinaryIO:
-    """A local file or a URL, for random access."""
+    """A local file or one in a bucket, for random access. Raises UserError for one on the web."""
     if "://" not in path:
         return open(os.path.expanduser(path), "rb")
+    if path.startswith(("http://", "https://")):
+        raise UserError(
+            f"{without_credentials(path)}: expected a file, or one in a bucket (s3://...). Download it first."
+        )
     filesystem, inner_path = pyarrow.fs.FileSystem.from_uri(path)
     return cast(BinaryIO, io.BufferedReader(filesystem.open_input_file(inner_path), 1 << 20))
 

@@ -258,7 +258,10 @@ def _check_examples(accounts: dict[str, Any], config: TrainConfig) -> None:
             f"entries: {reasons}. The rejected ones are in {config.run}/rejected/."
         )
     if config.held_out and not accounts["held_out"]:
-        raise UserError(f"held_out={config.held_out}: too small a share of {accounts['train']:,} examples to be one.")
+        raise UserError(
+            f"held_out={config.held_out}: no root fell into this share of {accounts['train']:,} examples. Set a larger "
+            "one, or held_out=0 to hold out nothing."
+        )
 
 
 def _check_resumable(checkpoints: Checkpoints, stage: int | None, workers: int) -> None:

@@ -126,6 +126,8 @@ def test_a_path_that_is_no_file_is_refused(tmp_path: Path) -> None:
         read_problem_entries(str(tmp_path / "none.jsonl"), NEEDED, "Toy")
     with pytest.raises(UserError, match="is a directory; name the file in it"):
         read_problem_entries(str(tmp_path), NEEDED, "Toy")
+    with pytest.raises(UserError, match="Download it first"):
+        read_problem_entries("https://example.org/problems.jsonl", NEEDED, "Toy")
 
 
 def test_credentials_in_a_url_are_not_shown() -> None:

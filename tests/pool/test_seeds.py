@@ -423,6 +423,11 @@ def test_a_file_without_seeds_is_refused(write: Write, name: str, content: str |
     assert str(error.value).startswith(f"{path}: {message}")
 
 
+def test_a_file_on_the_web_is_to_be_downloaded_first() -> None:
+    with pytest.raises(UserError, match=r"^https://\*\*\*@example\.org/seeds\.json: .* Download it first"):
+        list(read_seeds("https://me:secret@example.org/seeds.json"))
+
+
 def test_a_path_that_is_no_file_is_refused(tmp_path: Path) -> None:
     for prefix in ("", "file://"):
         with pytest.raises(UserError, match=r"none\.json: no such file; check the path"):
