@@ -27,7 +27,7 @@ logger = logging.getLogger("evolray")
 OpenServer = Callable[[Folder, str, JobsConfig], AbstractContextManager[Server]]
 
 POLL_SECONDS = 0.5
-STOP_SECONDS = 20.0  # Ray gives a job three to end by itself
+STOP_SECONDS = 610.0  # a training writes a checkpoint first; a second Ctrl-C waits for nothing
 WITH_LOG, LOG_LINES = 3, 8  # failed steps of which the error shows the end of the log, and how much of it
 ERRORS = {kind.exit_code: kind for kind in (UserError, EndpointError, BudgetError)}
 
@@ -130,7 +130,7 @@ def _follow(schedule: Schedule, server: Server, progress: Progress) -> None:
 
 
 def _stop(schedule: Schedule, server: Server) -> None:
-    logger.info("stopping %d jobs", len(schedule.running))
+    logger.info("stopping %d jobs; they write down what they have", len(schedule.running))
     schedule.stop(server)
     deadline = time.monotonic() + STOP_SECONDS
     while not schedule.has_stopped(server) and time.monotonic() < deadline:

@@ -182,6 +182,10 @@ class Schedule:
         elif job is None and not entry.is_ours:
             self._end(entry, "lost", job, UNKNOWN)
             self._wait(entry, entry.record.failures)
+        elif job and job.found_no_place:
+            self._end(entry, "lost", job, job.message)
+            self._wait(entry, entry.record.failures)
+            self.tell(f"{entry.step.name}: no place in the cluster yet; its job is submitted again")
         elif job is None or (job.has_ended and not job.has_succeeded):
             self._fail(server, entry, job or Job(has_ended=True, message=UNKNOWN))
         elif not job.has_ended:

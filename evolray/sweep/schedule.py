@@ -141,6 +141,10 @@ class Schedule:
         elif job is None and not entry.is_ours:
             self._end(entry, "lost", UNKNOWN)
             self._wait(entry, entry.record.failures)
+        elif job and job.found_no_place:
+            self._end(entry, "lost", job.message)
+            self._wait(entry, entry.record.failures)
+            self.tell(f"{entry.cell.title}: no place in the cluster yet; its job is submitted again")
         elif job and job.has_succeeded and entry.looks_after_end < self.patience:
             entry.looks_after_end += 1
         else:

@@ -34,7 +34,7 @@ logger = logging.getLogger("evolray")
 Command = Callable[[Path], list[str]]
 
 POLL_SECONDS = 1.0
-STOP_SECONDS = 20.0  # Ray gives a job three to end by itself
+STOP_SECONDS = 60.0  # a cell writes down what it has; a second Ctrl-C waits for nothing
 WITH_LOG, LOG_LINES = 3, 8  # failed cells of which the error shows the end of the log, and how much of it
 
 

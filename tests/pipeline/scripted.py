@@ -15,6 +15,7 @@ PENDING = Job(has_ended=False, is_pending=True)
 SUCCEEDED = Job(has_ended=True, has_succeeded=True, exit_code=0)
 KILLED = Job(has_ended=True, exit_code=-9, message="its job was killed by signal 9")
 STOPPED = Job(has_ended=True, message="its job was stopped")
+NO_PLACE = Job(has_ended=True, found_no_place=True, message="Job supervisor actor failed to start within 900 seconds.")
 
 
 def failed(exit_code: int = 1) -> Job:

@@ -153,7 +153,7 @@ def test_ctrl_c_stops_the_jobs(
         made.run(steps)
     assert str(raised.value) == "interrupted: 3 waiting; the same command goes on from here"
     assert [server.jobs[job].name for job in server.stopped] == ["refine-a", "refine-b"]
-    assert "stopping 2 jobs" in caplog.messages
+    assert "stopping 2 jobs; they write down what they have" in caplog.messages
     assert not server.is_open
     with pipeline() as made:
         server.ends.clear()

@@ -13,7 +13,7 @@ from evolray.pipeline.schedule import Schedule
 from evolray.pipeline.step import Step
 from evolray.pool.layout import LocalFolder
 from tests.pipeline import places
-from tests.pipeline.scripted import KILLED, PENDING, RUNNING, STOPPED, SUCCEEDED, Script, failed
+from tests.pipeline.scripted import KILLED, NO_PLACE, PENDING, RUNNING, STOPPED, SUCCEEDED, Script, failed
 
 
 @dataclass
@@ -270,6 +270,13 @@ def test_jobs_that_the_server_has_forgotten_are_submitted_again_and_count_as_no_
     run.server.jobs.clear()  # the cluster was started anew
     assert run.work(run.schedule(retries=0)) == {"complete": 4}
     assert (run.outcomes("refine-a"), run.record("refine-a").failures) == (["lost", "succeeded"], 0)
+
+
+def test_a_job_that_found_no_place_is_submitted_again_and_counts_as_no_failure(run: Run) -> None:
+    run.server.ends = {"refine-a": [PENDING, NO_PLACE, PENDING, NO_PLACE, RUNNING, SUCCEEDED]}
+    assert run.work(run.schedule(retries=0)) == {"complete": 4}
+    assert (run.outcomes("refine-a"), run.record("refine-a").failures) == (["lost", "lost", "succeeded"], 0)
+    assert run.told.count("refine-a: no place in the cluster yet; its job is submitted again") == 2
 
 
 def test_an_interrupted_run_stops_its_jobs_and_goes_on_later(run: Run) -> None:

@@ -166,6 +166,14 @@ def test_jobs_that_the_server_has_forgotten_are_submitted_again_and_count_as_no_
     assert ([one["outcome"] for one in record["attempts"]], record["failures"]) == (["lost", "succeeded"], 0)
 
 
+def test_a_job_that_found_no_place_is_submitted_again_and_counts_as_no_failure(sweep: Sweep) -> None:
+    no_place = Job(has_ended=True, found_no_place=True, message="Job supervisor actor failed to start.")
+    sweep.server.ends = {"a/gsm8k": [no_place, no_place, RUNNING, SUCCEEDED]}
+    assert sweep.run(sweep.schedule(retries=0)) == {"complete": 4}
+    record = sweep.record("a/gsm8k")
+    assert ([one["outcome"] for one in record["attempts"]], record["failures"]) == (["lost", "lost", "succeeded"], 0)
+
+
 def test_an_interrupted_sweep_stops_its_jobs_and_goes_on_later(sweep: Sweep) -> None:
     sweep.server.ends = {cell.title: [RUNNING] * 5 for cell in sweep.cells}
     schedule = sweep.schedule(retries=0)

@@ -23,11 +23,12 @@ class Request:
 
 @dataclass(frozen=True)
 class Job:
-    """How a submitted job stands. `is_pending`: it waits for a place in the cluster."""
+    """How a submitted job stands. `is_pending`: it waits for a place in the cluster; `found_no_place`: so it ended."""
 
     has_ended: bool
     has_succeeded: bool = False
     is_pending: bool = False
+    found_no_place: bool = False
     exit_code: int | None = None
     message: str = ""
 

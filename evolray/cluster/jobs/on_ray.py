@@ -12,6 +12,7 @@ belong there. Nothing secret is part of a command, of metadata or of a runtime e
 
 import contextlib
 import logging
+import math
 import os
 import shlex
 import socket
@@ -31,11 +32,16 @@ from evolray.cluster.jobs.own_ray import own_ray
 from evolray.cluster.on_ray import RAY_SETTINGS
 from evolray.errors import EvolrayError, UserError
 
+logger = logging.getLogger("evolray")
+
 T = TypeVar("T")
 
 SERVER = "RAY_API_SERVER_ADDRESS"  # wins over whatever the client is given
-PATIENCE_SECONDS = 120.0  # of a server that does not answer, or whose part that starts jobs is not up yet
-STOPPING_SECONDS = 10.0  # the patience of whoever was told to stop
+PATIENCE_SECONDS = 600.0  # with a server that does not answer: its machine may have to be replaced
+LATE_SECONDS = 20.0  # until somebody is told of it
+STOPPING_SECONDS, AFTER_STOP_SECONDS = 10.0, 30.0  # the patience of whoever has just stopped a job, and for how long
+# A job's processes get SIGTERM and this long to end by themselves (Ray's 3 s are too few for a training's checkpoint).
+JOB_STOP_SECONDS = 600
 PAUSE_SECONDS, CONNECT_SECONDS = 1.0, 5.0
 
 
@@ -59,14 +65,14 @@ def job_server(address: str | None) -> Iterator["JobServer"]:
 
 
 class JobServer:
-    """Calls are repeated while the server does not answer, for PATIENCE_SECONDS.
+    """Calls are repeated for PATIENCE_SECONDS while the server does not answer, or its part that starts jobs is not up.
 
     Raises EvolrayError when it does not answer for so long, UserError when it wants another token.
     """
 
     def __init__(self, client: JobSubmissionClient, ray_address: str | None = None) -> None:
         self._client, self._ray_address = client, ray_address
-        self._patience = PATIENCE_SECONDS
+        self._stopped = -math.inf
 
     @property
     def url(self) -> str:
@@ -75,13 +81,15 @@ class JobServer:
     def submit(self, request: Request) -> None:
         """Raises UserError for a working directory that cannot be sent."""
 
+        sent = {"working_dir": request.working_dir} if request.working_dir else {}
+
         def submit() -> None:
             try:
                 self._client.submit_job(
                     entrypoint=self._entry_point(request.words),
                     submission_id=request.id,
                     metadata=dict(request.metadata),
-                    runtime_env={"working_dir": request.working_dir} if request.working_dir else {},
+                    runtime_env={**sent, "env_vars": {"RAY_JOB_STOP_WAIT_TIME_S": str(JOB_STOP_SECONDS)}},
                     entrypoint_num_cpus=request.cpus or None,
                     entrypoint_num_gpus=request.gpus or None,
                     entrypoint_resources=dict(request.resources) or None,
@@ -98,8 +106,8 @@ class JobServer:
         return self._patiently(lambda: self._look(job))
 
     def stop(self, job: str) -> None:
-        """Later calls do not wait long for a server that does not answer."""
-        self._patience = STOPPING_SECONDS
+        """The next calls do not wait long for a server that does not answer."""
+        self._stopped = time.monotonic()
         with contextlib.suppress(RuntimeError, OSError):  # it has ended meanwhile, or there is nobody to ask
             self._client.stop_job(job)
 
@@ -139,6 +147,7 @@ class JobServer:
             has_ended=found.status.is_terminal(),
             has_succeeded=found.status == JobStatus.SUCCEEDED,
             is_pending=found.status == JobStatus.PENDING,
+            found_no_place=found.error_type == "JOB_SUPERVISOR_ACTOR_START_TIMEOUT",
             exit_code=found.driver_exit_code,
             message=_ending(found.status, found.driver_exit_code, found.message or ""),
         )
@@ -150,16 +159,22 @@ class JobServer:
         return f"exec env {address}{python} {shlex.join(words)}"
 
     def _patiently(self, call: Callable[[], T]) -> T:
-        deadline = time.monotonic() + self._patience
+        started = time.monotonic()
+        patience = STOPPING_SECONDS if started - self._stopped < AFTER_STOP_SECONDS else PATIENCE_SECONDS
+        is_told = False
         while True:
             try:
                 return call()
             except AuthenticationError as error:
                 raise _no_token(error) from None
             except (RuntimeError, OSError) as error:
-                if time.monotonic() > deadline:
+                waited = time.monotonic() - started
+                if waited > LATE_SECONDS and not is_told:
+                    is_told = True
+                    logger.warning("the job server does not answer (%s); waiting for it", _first_line(error))
+                if waited > patience:
                     raise EvolrayError(
-                        f"the job server has not answered for {self._patience:g} s ({_first_line(error)}). Jobs that "
+                        f"the job server has not answered for {patience:g} s ({_first_line(error)}). Jobs that "
                         "run go on; the same command takes them up."
                     ) from None
                 time.sleep(PAUSE_SECONDS)
