@@ -1,9 +1,10 @@
 """A cluster to run on: the one that is there, or one for this run alone; and what its machines have."""
 
 import logging
+import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -91,10 +92,7 @@ def find_machine(workers: WorkersConfig) -> Machine:
     """
     needed = _wait_for_resources(workers)
     on_gpu = "GPU" in needed
-    answers = _probe_nodes(on_gpu, workers)
-    if not answers:
-        raise EvolrayError("the cluster's nodes were lost before one of them said what memory it has.")
-    found = [machine for machine in answers if machine]
+    found = [machine for machine in _probe_nodes(on_gpu, workers) if machine]
     if not found:
         raise UserError(
             "workers.device: Ray has GPUs, and torch finds none on their nodes. Install a torch with CUDA there, or "
@@ -137,7 +135,8 @@ def _poll_for_resources(workers: WorkersConfig) -> dict[str, float]:
             return needed
         if time.monotonic() >= deadline:
             name = short[0]
-            raise UserError(
+            # Of a cluster that was to grow, another try may find more.
+            raise (EvolrayError if workers.wait_seconds else UserError)(
                 f"workers.number={workers.number}: needs {needed[name] * workers.number:g} {name}s, and the cluster "
                 f"has {there.get(name, 0):g}. Lower workers.number or workers.cpus, add nodes, or set "
                 "workers.wait_seconds for a cluster that is still growing."
@@ -146,6 +145,32 @@ def _poll_for_resources(workers: WorkersConfig) -> dict[str, float]:
 
 
 def _probe_nodes(on_gpu: bool, workers: WorkersConfig) -> list[Machine | None]:
+    """What the nodes have: all that answer soon after the first one."""
+    probes, anywhere = _probe_each(on_gpu, workers), list[Any]()
+    answers: list[Machine | None] = []
+    late = time.monotonic() + LATE_SECONDS
+    try:
+        while not answers:
+            if not anywhere and (on_gpu or not probes):
+                # Bound to no node, this one outlives them all, and an autoscaler adds a node for it.
+                anywhere = [_probe.options(num_cpus=0, num_gpus=int(on_gpu)).remote(on_gpu, workers.number)]
+            answered, _ = ray.wait(probes + anywhere, timeout=POLL_SECONDS)
+            answers = _answers(answered)
+            probes, anywhere = ([one for one in some if one not in answered] for some in (probes, anywhere))
+            if not answers and time.monotonic() > late:
+                late = math.inf
+                what = "a GPU" if on_gpu else "a node's answer"
+                logger.info("still waiting for %s; all may be in use by others", what)
+        if probes:
+            answered, probes = ray.wait(probes, num_returns=len(probes), timeout=OTHERS_SECONDS)
+            answers += _answers(answered)
+        return answers
+    finally:
+        for probe in probes + anywhere:
+            ray.cancel(probe)
+
+
+def _probe_each(on_gpu: bool, workers: WorkersConfig) -> list[Any]:
     probes = []
     for node in ray.nodes():  # type: ignore[no-untyped-call]
         resources = node.get("Resources", {})
@@ -153,22 +178,18 @@ def _probe_nodes(on_gpu: bool, workers: WorkersConfig) -> list[Machine | None]:
             here = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
             on_node = workers.number if on_gpu or not workers.cpus else int(resources["CPU"] // workers.cpus)
             share = max(1, min(workers.number, on_node))
-            options: dict[str, Any] = {"scheduling_strategy": here, "num_cpus": 0}
-            if on_gpu:
-                options["num_gpus"] = 1
-            probes.append(_probe.options(**options).remote(on_gpu, share))
-    if not probes:
-        return []
-    while not ray.wait(probes, timeout=LATE_SECONDS)[0]:
-        logger.info("still waiting for %s; all may be in use by others", "a GPU" if on_gpu else "a node's answer")
-    answered, late = ray.wait(probes, num_returns=len(probes), timeout=OTHERS_SECONDS)
-    for probe in late:
-        ray.cancel(probe)
-    machines = []
-    for probe in answered:
-        with suppress(RayError):  # a node that was lost meanwhile
-            machines.append(ray.get(probe))
-    return machines
+            options = _probe.options(num_cpus=0, num_gpus=int(on_gpu), scheduling_strategy=here)
+            probes.append(options.remote(on_gpu, share))
+    return probes
+
+
+def _answers(probes: Sequence[Any]) -> list[Machine | None]:
+    """Without those of nodes that were lost meanwhile."""
+    answers = []
+    for probe in probes:
+        with suppress(RayError):
+            answers.append(ray.get(probe))
+    return answers
 
 
 @ray.remote

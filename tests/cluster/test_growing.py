@@ -15,7 +15,7 @@ from evolray.cluster import on_ray as machines
 from evolray.cluster.on_ray import find_machine
 from evolray.cluster.shards import on_ray
 from evolray.config import WorkersConfig
-from evolray.errors import UserError
+from evolray.errors import EvolrayError, UserError
 from evolray.evaluate import on_ray as grading
 from evolray.pool.layout import Folder, open_folder
 from evolray.refine.on_ray import run_step
@@ -62,8 +62,11 @@ def test_what_is_waited_for_is_asked_for_and_no_longer_when_it_is_there(one_core
 
 
 def test_what_did_not_come_is_asked_for_no_longer(one_core: Cluster) -> None:
-    with pytest.raises(UserError, match="needs 1 GPUs, and the cluster has 0"):
+    with pytest.raises(EvolrayError, match="needs 1 GPUs, and the cluster has 0") as waited:
         find_machine(WorkersConfig(number=1, device="gpu", cpus=1.0, wait_seconds=2))
+    assert waited.value.exit_code == 1  # another try may find more
+    with pytest.raises(UserError, match="needs 1 GPUs, and the cluster has 0"):
+        find_machine(WorkersConfig(number=1, device="gpu", cpus=1.0))
     assert pending() == []
 
 
@@ -73,17 +76,21 @@ def hold(release: str) -> None:
 
 
 def test_gpus_that_others_use_are_waited_for(one_core: Cluster, tmp_path: Path, monkeypatch, caplog) -> None:
+    """Though their nodes are lost meanwhile: one that comes is as good."""
     monkeypatch.setattr(machines, "LATE_SECONDS", 1.0)
     caplog.set_level("INFO", machines.__name__)
-    one_core.add_node(num_cpus=1, num_gpus=1)
-    held = hold.remote(str(tmp_path / "release"))
+    nodes = [one_core.add_node(num_cpus=1, num_gpus=1) for _ in range(2)]
+    held = [hold.remote(str(tmp_path / "release")) for _ in nodes]
     with ThreadPoolExecutor() as threads:
         finding = threads.submit(find_machine, WorkersConfig(number=1, device="gpu", cpus=1.0))
         wait_until(lambda: finding.done() or "still waiting for a GPU" in caplog.text)
-        assert not finding.done()
-        (tmp_path / "release").touch()
+        for node in nodes:
+            one_core.remove_node(node, allow_graceful=False)
+        assert not ray.wait(held, timeout=0)[0] and not finding.done()
+        one_core.add_node(num_cpus=2, num_gpus=4)
         error = finding.exception()  # where the tests run on a machine without one
     assert error is None or "Ray has GPUs, and torch finds none on their nodes" in str(error)
+    (tmp_path / "release").touch()
     ray.get(held)
 
 

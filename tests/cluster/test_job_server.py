@@ -66,6 +66,26 @@ def test_jobs_are_listed_with_all_that_is_shown_of_them(server: JobServer) -> No
     assert "step 7" not in shown
 
 
+def test_a_stopped_job_may_take_longer_than_ray_s_three_seconds_to_end(server: JobServer, tmp_path: Path) -> None:
+    said = f"""
+import pathlib, signal, time
+
+def write(*_):
+    time.sleep(5)
+    pathlib.Path({str(tmp_path / "written")!r}).touch()
+    raise SystemExit
+
+signal.signal(signal.SIGTERM, write)
+pathlib.Path({str(tmp_path / "ready")!r}).touch()
+time.sleep(600)
+"""
+    server.submit(Request("writing", ["-c", said]))
+    wait_until((tmp_path / "ready").exists)
+    server.stop("writing")
+    wait_until(lambda: bool((job := server.look("writing")) and job.has_ended))
+    assert (tmp_path / "written").exists()
+
+
 def test_grafana_is_told_of_a_folder_that_holds_rays_dashboards_and_ours(server: JobServer, place: Path) -> None:
     dashboards = place / "dashboards"
     wait_until((dashboards / "train_grafana_dashboard.json").exists)
