@@ -24,6 +24,7 @@ class Coordinator:
         self._accounts.add(finished)
         self._refused = 0
         self._shards_open: dict[str, int] = {}
+        self._last: dict[str, tuple[int, Orders]] = {}
         self._shards_finished = 0
         calls, tokens = totals(self._spent.usage)
         self._budget = Budget(
@@ -48,7 +49,19 @@ class Coordinator:
         self.stopped: Stop | None = None
 
     def exchange(self, report: Report, now: float) -> Orders:
-        """Take in a worker's report and say what it may do until the next one."""
+        """Take in a worker's report and say what it may do until the next one.
+
+        A report that arrives again, since the answer to it was lost on its way, gets the same answer.
+        """
+        number, orders = self._last.get(report.worker, (None, None))
+        if orders and number == report.number:
+            return orders
+        orders = self._take_in(report, now)
+        if report.number is not None:
+            self._last[report.worker] = report.number, orders
+        return orders
+
+    def _take_in(self, report: Report, now: float) -> Orders:
         if report.stop:
             self.stop(report.stop)
         self._spent.add(Accounts(usage=report.accounts.usage))

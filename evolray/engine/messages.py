@@ -33,7 +33,7 @@ class Stop:
 
 @dataclass
 class Report:
-    """What a worker did since its last report."""
+    """What a worker did since its last report. `number` tells a report from one that arrives a second time."""
 
     worker: str
     usage: dict[str, Usage]
@@ -43,6 +43,7 @@ class Report:
     shards_open: int = 0
     shards_finished: int = 0
     stop: Stop | None = None
+    number: int | None = None
 
 
 @dataclass

@@ -135,7 +135,7 @@ def _fetch_keys(coordinator: Any) -> dict[str, str]:
     return dict(keys)
 
 
-@ray.remote(num_cpus=0)
+@ray.remote(num_cpus=0, max_task_retries=-1)  # a connection may break for a moment
 class CoordinatorActor:
     def __init__(self, coordinator: Coordinator, run: str) -> None:
         self._coordinator, self._metrics = coordinator, Metrics(run)

@@ -34,6 +34,7 @@ class Worker:
         self._name, self._work, self._folder, self._exchange = name, work, folder, exchange
         self._stop: Stop | None = None
         self._open: set[asyncio.Task[Any]] = set()
+        self._reports = 0
         self._progress = Report(name, {})
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run_loop, name="calls", daemon=True)
@@ -106,6 +107,8 @@ class Worker:
         report, self._progress = self._progress, Report(self._name, {})
         report.usage = {group: gate.usage() for group, gate in self._teachers.gates.items()}
         report.shards_open, report.stop = len(self._open), self._stop
+        self._reports += 1
+        report.number = self._reports
         try:
             orders = await self._exchange(report)
         except Exception as error:

@@ -69,7 +69,8 @@ class Office:
     def __init__(self, arguments: tuple[Any, ...], parallel: int | None) -> None:
         self._arguments, self._parallel = arguments, parallel
         self._actors: list[Any] = []
-        self._deaths = Tally[int | None]()  # by the shard that was being graded
+        self._idle: list[Any] = []
+        self._deaths = Tally[int | None]()  # by the shard that was being graded; of None: since the last one was ready
         self._waiting: dict[Any, Any] = {}  # what ready() promises -> its actor
         self._working: dict[Any, tuple[Any, int]] = {}  # what grade() promises -> its actor and the shard
 
@@ -79,6 +80,8 @@ class Office:
         while todo or self._working:
             while len(self._actors) < min(self._parallel or worth_asking_for(), len(todo) + len(self._working)):
                 self._hire()
+            while todo and self._idle:
+                self._assign(self._idle.pop(), todo)
             promises = [*self._working, *(self._waiting if todo else ())]
             done, _ = ray.wait(promises, timeout=POLL_SECONDS)
             for promise in done:
@@ -92,14 +95,18 @@ class Office:
                 except RayTaskError as error:
                     raise error.cause if isinstance(error.cause, EvolrayError) else error from None
                 graded, passed = graded + counts[0], passed + counts[1]
-                if todo:
-                    shard = todo.pop()
-                    self._working[actor.grade.remote(shard)] = actor, shard
+                self._idle.append(actor)
+                if shard is None:
+                    del self._deaths[None]
             show(graded, passed)
 
     def close(self) -> None:
         for actor in self._actors:
             ray.kill(actor)
+
+    def _assign(self, actor: Any, todo: list[int]) -> None:
+        shard = todo.pop()
+        self._working[actor.grade.remote(shard)] = actor, shard
 
     def _hire(self) -> None:
         actor = GradingActor.remote(*self._arguments)  # type: ignore[attr-defined]
@@ -110,10 +117,10 @@ class Office:
         where = "before it graded anything" if shard is None else f"while it graded shard {shard}"
         logger.warning("a grading process died %s (%s); another one takes over", where, why)
         self._deaths[shard] += 1
-        if self._deaths[shard] >= TRIES:
-            raise EvolrayError(f"{TRIES} grading processes died {where}: {why} Is the machine out of memory?")
+        most = TRIES if shard is not None else TRIES + len(self._actors)  # a node that goes takes all of its own
+        if self._deaths[shard] >= most:
+            raise EvolrayError(f"{most} grading processes died {where}: {why} Is the machine out of memory?")
         self._actors.remove(actor)
-        self._hire()
 
 
 @ray.remote(num_cpus=1)

@@ -110,7 +110,7 @@ def _raise_why(missing: set[int], consumer: Consumer, stop: Stop | None) -> None
     raise EvolrayError(f"{len(missing)} shards ended without a result, shard {min(missing)} first.")
 
 
-@ray.remote(num_cpus=0)
+@ray.remote(num_cpus=0, max_task_retries=-1)  # a connection may break for a moment
 class BoardActor:
     def __init__(self, board: Board, run: str) -> None:
         self._board, self._run = board, run

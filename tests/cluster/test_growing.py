@@ -1,5 +1,6 @@
 """A cluster that grows by what waits for it. The test plays the autoscaler: it looks where the real one does."""
 
+import os
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -112,10 +113,38 @@ def test_evolution_begins_with_the_first_node_that_comes(no_core, tmp_path, monk
     assert (pool.manifest.status, len(pool.shards)) == ("complete", 6)
 
 
+class Where:
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        return {"node": [ray.get_runtime_context().get_node_id()]}
+
+
+def test_actors_that_ask_for_nothing_keep_no_other_node_from_being_idle(one_core: Cluster) -> None:
+    for _ in range(2):
+        one_core.add_node(num_cpus=1)
+    rows = on_ray.over_shards(Where, (), range(8), actors=4, num_cpus=0).take_all()
+    assert {row["node"] for row in rows} == {ray.get_runtime_context().get_node_id()}
+
+
 def three_at_once(folder: Path, name: str) -> None:
     """What only ends when three have begun."""
     (folder / name).touch()
     wait_until(lambda: len([*folder.iterdir()]) >= 3)
+
+
+class LaterOnesInThrees:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        if batch["shard"][0] >= 4:
+            three_at_once(self._folder, str(batch["shard"][0]))
+        return batch
+
+
+def test_a_head_of_no_cores_alone_works_on_several_shards_at_once(no_core: Cluster, tmp_path: Path) -> None:
+    """Also once Ray Data knows how much comes out of a shard, and that its budget for that is nothing."""
+    rows = on_ray.over_shards(LaterOnesInThrees, (tmp_path,), range(10), 1, shards_per_actor=4, num_cpus=0).take_all()
+    assert sorted(row["shard"] for row in rows) == [*range(10)]
 
 
 class InThrees:
@@ -144,6 +173,25 @@ class GradesInThrees:
         return 1, 1
 
 
+@ray.remote(num_cpus=1)
+class GradesWithOneDeath:
+    """In the place of GradingActor: the last shard kills its first process, when all others are done."""
+
+    def __init__(self, folder: Folder, *rest: object) -> None:
+        self._folder = Path(folder.url)
+
+    def ready(self) -> tuple[int, int]:
+        return 0, 0
+
+    def grade(self, shard: int) -> tuple[int, int]:
+        if shard == 3 and not (self._folder / "died").exists():
+            wait_until(lambda: len([*self._folder.iterdir()]) == 3)
+            (self._folder / "died").touch()
+            os._exit(1)
+        (self._folder / str(shard)).touch()
+        return 1, 1
+
+
 def grow_when_one_works(cluster: Cluster, started: Path, working: "Future[Any]") -> None:
     wait_until(lambda: working.done() or any(started.iterdir()))
     cluster.add_node(num_cpus=2)
@@ -164,4 +212,13 @@ def test_grading_uses_the_nodes_that_come(one_core: Cluster, tmp_path: Path, mon
     with ThreadPoolExecutor() as threads:
         arguments = open_folder(str(tmp_path)), range(4), {}, {}, None, lambda *counts: shown.append(counts)
         grow_when_one_works(one_core, tmp_path, threads.submit(grading.grade_shards, *arguments))
+    assert shown[-1] == (4, 4)
+
+
+def test_who_is_idle_takes_the_shard_of_who_died(one_core: Cluster, tmp_path: Path, monkeypatch) -> None:
+    """Though the machine that it had is gone, and all others are taken by those who are idle."""
+    monkeypatch.setattr(grading, "GradingActor", GradesWithOneDeath.options(num_cpus=0.5))
+    shown: list[tuple[int, int]] = []
+    arguments = open_folder(str(tmp_path)), range(4), {}, {}, 2
+    grading.grade_shards(*arguments, lambda *counts: shown.append(counts))
     assert shown[-1] == (4, 4)

@@ -46,6 +46,19 @@ def test_the_first_reason_to_stop_counts_and_every_worker_hears_of_it() -> None:
     assert one.exchange(report("b"), 1.1).stop == first
 
 
+def test_a_report_that_arrives_twice_counts_once() -> None:
+    """Ray sends it again when the answer was lost on its way."""
+    one = coordinator(**PRICES)
+    paid = report("a", Seen(refused=2), usage={"respond": Paid(1, 10, 100)})
+    paid.number = 1
+    orders = one.exchange(paid, 0.0)
+    assert one.exchange(paid, 0.1) is orders
+    following = report("a", Seen(refused=1), usage={"respond": Paid(1, 10, 100)})
+    following.number = 2
+    assert one.exchange(following, 0.2) is not orders
+    assert (one.snapshot().calls, one.snapshot().refused) == (2, 3)
+
+
 def test_a_snapshot_sums_all_workers_and_what_was_there_before() -> None:
     finished = Accounts(outcomes=Counter({(0, "seed", "kept", ""): 5}), usage={"respond": Paid(99, 99, 99)})
     one = coordinator(finished, {"respond": Paid(7, 70, 700)}, **PRICES)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+NODE_ID = "ray.io/node-id"  # a label that every node has
 POLL_SECONDS = 0.05
 PATIENCE_SECONDS = 15.0  # where there is room, actors start within some 3
 GIVING_UP_SECONDS = 5.0
@@ -36,13 +37,17 @@ def over_shards(
     num_cpus: float,
     num_gpus: float = 0,
 ) -> "ray.data.Dataset":
-    """`actor(*arguments)` is called with batches {"shard": [number]}, `shards_per_actor` at once, each in a thread."""
+    """`actor(*arguments)` is called with batches {"shard": [number]}, `shards_per_actor` at once, each in a thread.
+
+    Actors that ask for nothing stay on this node: elsewhere they would keep a machine from being idle.
+    """
     import ray.data  # here, so that processes that only share the module need not load it
 
     context = ray.data.DataContext.get_current().copy()
     context.enable_progress_bars = False  # ours says more
     context.print_on_execution_start = False
     context.memory_usage_poll_interval_s = None  # one thread per open shard otherwise, to no use
+    context.op_resource_reservation_enabled = False  # rows are tiny; with it, a head of 0 cores gets a shard at a time
     context.max_consecutive_actor_init_deaths = INIT_DEATHS
     context.custom_execution_callback_classes = [*context.custom_execution_callback_classes, Introduction]  # type: ignore[list-item]
     several = shards_per_actor > 1
@@ -63,6 +68,7 @@ def over_shards(
             batch_format="numpy",
             num_cpus=num_cpus,
             num_gpus=num_gpus,
+            label_selector=None if num_cpus or num_gpus else {NODE_ID: ray.get_runtime_context().get_node_id()},
             compute=pool,
         )
 
