@@ -37,10 +37,12 @@ def run_job(job: Job, workers: WorkersConfig, show: Callable[[str], None]) -> Ou
     with cluster(), interrupted_by_sigterm():
         try:
             one = with_cpus(replace(workers, number=1))
+            # Found once: another process runs on a machine of the same kind, or waits for one.
+            machine = HERE if isinstance(job.source, EndpointSource) else find_machine(one)
             deaths = 0
             while True:
                 try:
-                    return _once(job, one, show)
+                    return _once(job, one, machine, show)
                 except RayActorError as error:
                     deaths += 1
                     if 0 <= workers.max_failures < deaths:
@@ -53,8 +55,8 @@ def run_job(job: Job, workers: WorkersConfig, show: Callable[[str], None]) -> Ou
             raise Interrupted(f"interrupted while lm-eval ran {job.benchmark.name}") from None
 
 
-def _once(job: Job, workers: WorkersConfig, show: Callable[[str], None]) -> Outcome:
-    actor = _start(job, workers)
+def _once(job: Job, workers: WorkersConfig, machine: Machine, show: Callable[[str], None]) -> Outcome:
+    actor = _start(job, workers, machine)
     try:
         return _follow(actor.run.remote(job), actor, show)
     except KeyboardInterrupt:
@@ -65,11 +67,10 @@ def _once(job: Job, workers: WorkersConfig, show: Callable[[str], None]) -> Outc
         ray.kill(actor)
 
 
-def _start(job: Job, workers: WorkersConfig) -> Any:
+def _start(job: Job, workers: WorkersConfig, machine: Machine) -> Any:
     if isinstance(job.source, EndpointSource):
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-        return LmEval.options(num_cpus=0, max_concurrency=THREADS, scheduling_strategy=here).remote(HERE, 1)  # type: ignore[attr-defined]
-    machine = find_machine(workers)
+        return LmEval.options(num_cpus=0, max_concurrency=THREADS, scheduling_strategy=here).remote(machine, 1)  # type: ignore[attr-defined]
     options = {"num_cpus": workers.cpus or 0, "num_gpus": 1 if machine.device == "gpu" else 0}
     return LmEval.options(max_concurrency=THREADS, **options).remote(machine, max(1, int(workers.cpus or 1)))  # type: ignore[attr-defined]
 
