@@ -49,7 +49,7 @@ ON_RAY: list[tuple[dict[str, Any], str]] = [
     ({"liger": True}, r"liger=true needs GPUs"),
     ({"max_length": 8}, r"no example is left to train on, of 20 entries: over_long 20\. .*/rejected/"),
     ({"data": "unanswered.jsonl"}, r"no example is left to train on, of 1 entries: no_response 1"),
-    ({"held_out": 0.0001}, r"held_out=0\.0001: too small a share of 20 examples"),
+    ({"held_out": 0.0001}, r"held_out=0\.0001: no root fell into this share of 20 examples"),
     ({"micro_batch_tokens": 4}, r"micro_batch_tokens=4 is less than the longest example"),
 ]
 

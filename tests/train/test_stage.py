@@ -196,7 +196,7 @@ def test_data_of_which_nothing_is_left_is_refused_with_the_reasons(config: Train
     assert "no example is left to train on, of 12,345 entries: no_response 100, over_long 200. The rejected" in str(
         error.value
     )
-    with pytest.raises(UserError, match=r"held_out=0\.001: too small a share of 12,000 examples"):
+    with pytest.raises(UserError, match=r"held_out=0\.001: no root fell into this share of 12,000 examples"):
         stage._check_examples({**ACCOUNTS, "held_out": 0}, replace(config, held_out=0.001))
     stage._check_examples({**ACCOUNTS, "held_out": 0}, config)
 
