@@ -113,7 +113,7 @@ def test_kill_an_actor(endpoint: str, folder: Folder) -> None:
     assert fetch(endpoint, "stats")["requests"] <= CALLS + IN_FLIGHT
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
 def test_interrupt_the_driver(number: signal.Signals, endpoint: str, folder: Folder) -> None:
     """What is in flight gets a moment to be answered, so that nothing at all is paid twice."""
     fetch(endpoint, "reset")

@@ -157,7 +157,9 @@ def test_a_pool_by_its_generations(local_ray: None, tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stage", [0, 1, 2, 3])
+@pytest.mark.parametrize(
+    "stage", [0, pytest.param(1, marks=pytest.mark.long), pytest.param(2, marks=pytest.mark.long), 3]
+)
 def test_all_stages_of_zero_make_the_same_student(
     stage: int, local_ray: None, two_workers: Path, data: str, tmp_path: Path
 ) -> None:
