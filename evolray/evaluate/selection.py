@@ -149,7 +149,7 @@ class _Files:
         if benchmark.name not in self.problems:
             raise UserError(
                 f"problems.{benchmark.name} is missing: where are the problems of {benchmark.title}? Name a file, "
-                f"a URL or hf:NAME as problems.{benchmark.name}=..."
+                f"s3://BUCKET/FILE or hf:NAME as problems.{benchmark.name}=..."
             )
         return self.problems[benchmark.name]
 

@@ -22,7 +22,9 @@ def file_place(setting: str, given: str, base: str | None = None) -> str:
         return given
     path = Path(given).expanduser()
     if not path.exists():
-        raise UserError(f"{setting}={without_credentials(given)}: no such file. Expected a path, a URL or hf:NAME.")
+        raise UserError(
+            f"{setting}={without_credentials(given)}: no such file. Expected a path, s3://BUCKET/FILE or hf:NAME."
+        )
     return str(path.absolute())
 
 

@@ -158,30 +158,24 @@ class InThrees:
         return {"shards": 1}
 
 
-@ray.remote(num_cpus=1)
-class GradesInThrees:
+class Grades:
     """In the place of GradingActor."""
-
-    def __init__(self, folder: Folder, *rest: object) -> None:
-        self._started = Path(folder.url)
-
-    def ready(self) -> tuple[int, int]:
-        return 0, 0
-
-    def grade(self, shard: int) -> tuple[int, int]:
-        three_at_once(self._started, str(shard))
-        return 1, 1
-
-
-@ray.remote(num_cpus=1)
-class GradesWithOneDeath:
-    """In the place of GradingActor: the last shard kills its first process, when all others are done."""
 
     def __init__(self, folder: Folder, *rest: object) -> None:
         self._folder = Path(folder.url)
 
     def ready(self) -> tuple[int, int]:
         return 0, 0
+
+
+class GradesInThrees(Grades):
+    def grade(self, shard: int) -> tuple[int, int]:
+        three_at_once(self._folder, str(shard))
+        return 1, 1
+
+
+class GradesWithOneDeath(Grades):
+    """The last shard kills its first process, when all others are done."""
 
     def grade(self, shard: int) -> tuple[int, int]:
         if shard == 3 and not (self._folder / "died").exists():
@@ -207,7 +201,7 @@ def test_refining_uses_the_nodes_that_come(one_core: Cluster, tmp_path: Path) ->
 
 
 def test_grading_uses_the_nodes_that_come(one_core: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(grading, "GradingActor", GradesInThrees)
+    monkeypatch.setattr(grading, "GradingActor", ray.remote(num_cpus=1)(GradesInThrees))
     shown: list[tuple[int, int]] = []
     with ThreadPoolExecutor() as threads:
         arguments = open_folder(str(tmp_path)), range(4), {}, {}, None, lambda *counts: shown.append(counts)
@@ -217,7 +211,7 @@ def test_grading_uses_the_nodes_that_come(one_core: Cluster, tmp_path: Path, mon
 
 def test_who_is_idle_takes_the_shard_of_who_died(one_core: Cluster, tmp_path: Path, monkeypatch) -> None:
     """Though the machine that it had is gone, and all others are taken by those who are idle."""
-    monkeypatch.setattr(grading, "GradingActor", GradesWithOneDeath.options(num_cpus=0.5))
+    monkeypatch.setattr(grading, "GradingActor", ray.remote(num_cpus=0.5)(GradesWithOneDeath))
     shown: list[tuple[int, int]] = []
     arguments = open_folder(str(tmp_path)), range(4), {}, {}, 2
     grading.grade_shards(*arguments, lambda *counts: shown.append(counts))
